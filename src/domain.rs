@@ -1,0 +1,20 @@
+//! The nouns of the gateway, parsed once: whoever holds one of these values holds a valid one.
+//!
+//! Every type has private fields and one constructor; `FromStr` goes through it. Nothing here does I/O,
+//! reads a clock or knows HTTP.
+
+mod action;
+mod bucket;
+mod caller;
+mod code;
+mod mistake;
+mod region;
+mod service;
+
+pub use action::{Action, UnknownAction};
+pub use bucket::{AppId, Bucket, InvalidBucket};
+pub use caller::{Caller, InvalidCaller};
+pub use code::{Code, Outcome};
+pub use mistake::{Mistake, Mistakes, nearest};
+pub use region::{InvalidRegion, Region};
+pub use service::{Service, Verb};

@@ -1,0 +1,76 @@
+//! Who called us, after authentication.
+
+/// Longest name of a caller or of a group, in bytes.
+const LONGEST_NAME: usize = 256;
+
+/// A caller whose identity has been proved.
+///
+/// Made by `auth` from a verified credential, and by the policy commands from what an operator asks about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    name: Box<str>,
+    groups: Box<[Box<str>]>,
+    issuer: Box<str>,
+}
+
+impl Caller {
+    /// A caller called `name` (a policy's `user:name`), in `groups` (`group:name`), vouched for by `issuer`.
+    ///
+    /// # Errors
+    /// [`InvalidCaller`] if a name is empty, longer than 256 bytes, or holds a control character: such a
+    /// name could not be written into a log line or a policy without doubt.
+    pub fn new<G>(name: &str, groups: G, issuer: &str) -> Result<Self, InvalidCaller>
+    where
+        G: IntoIterator,
+        G::Item: Into<Box<str>>,
+    {
+        let groups: Box<[Box<str>]> = groups.into_iter().map(Into::into).collect();
+        let names = groups.iter().map(AsRef::as_ref).chain([name]);
+        if names.into_iter().all(is_name) {
+            Ok(Self { name: name.into(), groups, issuer: issuer.into() })
+        } else {
+            Err(InvalidCaller)
+        }
+    }
+
+    /// The name that policies call `user:…`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The groups that the credential carries, `group:…` in policies.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.iter().map(AsRef::as_ref)
+    }
+
+    /// Who vouched for the name: the token's `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST_NAME && !text.chars().any(char::is_control)
+}
+
+/// A name that no caller can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a caller's or group's name has 1 to 256 bytes and no control character")]
+pub struct InvalidCaller;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_would_break_a_log_line_are_refused() {
+        for name in ["", "a\nb", "a\u{1b}[31m", "a\0", "\u{85}"] {
+            assert_eq!(Caller::new(name, Vec::<&str>::new(), "i"), Err(InvalidCaller));
+            assert_eq!(Caller::new("alice", [name], "i"), Err(InvalidCaller));
+        }
+        assert_eq!(Caller::new(&"x".repeat(257), Vec::<&str>::new(), "i"), Err(InvalidCaller));
+        assert!(Caller::new("李雷", ["团队"], "i").is_ok());
+    }
+}
