@@ -1,0 +1,41 @@
+//! Keys from the variables that every Tencent Cloud tool reads.
+
+use std::env::VarError;
+
+use zeroize::Zeroizing;
+
+use super::Keys;
+use crate::domain::Mistake;
+
+const SECRET_ID: &str = "TENCENTCLOUD_SECRET_ID";
+const SECRET_KEY: &str = "TENCENTCLOUD_SECRET_KEY";
+const TOKEN: &str = "TENCENTCLOUD_TOKEN";
+
+/// The keys of this process's environment.
+///
+/// # Errors
+/// A [`Mistake`] that names the variable which is missing or unusable.
+pub(super) fn keys() -> Result<Keys, Mistake> {
+    let secret_id = required(SECRET_ID)?;
+    let secret_key = required(SECRET_KEY)?;
+    let token = variable(TOKEN)?.filter(|token| !token.is_empty());
+    Keys::new(&secret_id, &secret_key, token.as_ref().map(|token| token.as_str()))
+        .map_err(|why| Mistake::new("environment", format!("the keys of {SECRET_ID} and {SECRET_KEY}: {why}")))
+}
+
+fn required(name: &str) -> Result<Zeroizing<String>, Mistake> {
+    variable(name)?.ok_or_else(|| {
+        Mistake::new("environment", format!("the variable {name} is not set"))
+            .hint(format!("set {SECRET_ID} and {SECRET_KEY}, or name a key file: [credentials] source = \"file\""))
+    })
+}
+
+fn variable(name: &str) -> Result<Option<Zeroizing<String>>, Mistake> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(Zeroizing::new(value))),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(Mistake::new("environment", format!("the variable {name} holds bytes that are not UTF-8")))
+        }
+    }
+}

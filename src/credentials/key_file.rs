@@ -1,0 +1,121 @@
+//! Keys from a file, in either of the two shapes that Tencent's own tools write.
+//!
+//! - INI, as in `~/.tencentcloud/credentials`: lines `secret_id = …`, `secret_key = …`, optional `token = …`,
+//!   under `[default]` or no section.
+//! - JSON, as in `~/.tccli/default.credential`: `{"secretId": …, "secretKey": …, "token": …}`.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::{Keys, read_secret_file};
+use crate::domain::Mistake;
+
+/// The keys that stand in the file at `path`.
+///
+/// # Errors
+/// A [`Mistake`] that names the file and what is wrong with it, never what stands in it.
+pub(super) fn keys(path: &Path) -> Result<Keys, Mistake> {
+    let place = path.display().to_string();
+    let bytes = read_secret_file(path)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Mistake::new(place.as_str(), "the key file is not UTF-8"))?;
+    let parts = if text.trim_start().starts_with('{') { json(text) } else { ini(text) };
+    let parts = parts.map_err(|what| {
+        Mistake::new(place.as_str(), what)
+            .hint("write `secret_id = …` and `secret_key = …` on a line each, or tccli's JSON with `secretId` and `secretKey`")
+    })?;
+    Keys::new(&parts.secret_id, &parts.secret_key, parts.token.as_deref())
+        .map_err(|why| Mistake::new(place, why.to_string()))
+}
+
+#[derive(Deserialize, Zeroize, ZeroizeOnDrop)]
+struct Parts {
+    #[serde(alias = "secretId")]
+    secret_id: String,
+    #[serde(alias = "secretKey")]
+    secret_key: String,
+    #[serde(default)]
+    token: Option<String>,
+}
+
+/// The error says nothing of the text: serde's own message may quote it.
+fn json(text: &str) -> Result<Parts, String> {
+    let mut parts: Parts = serde_json::from_str(text).map_err(|why| {
+        format!("the key file is not the JSON of keys, at line {} column {}", why.line(), why.column())
+    })?;
+    parts.token = parts.token.take().filter(|token| !token.is_empty());
+    Ok(parts)
+}
+
+fn ini(text: &str) -> Result<Parts, String> {
+    let (mut secret_id, mut secret_key, mut token) = (None, None, None);
+    let mut in_default = true;
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(section) = line.strip_prefix('[') {
+            in_default = section == "default]";
+            continue;
+        }
+        if !in_default {
+            continue;
+        }
+        let (name, value) = line.split_once('=').ok_or(format!("line {} is not `name = value`", number + 1))?;
+        let value = Zeroizing::new(value.trim().trim_matches('"').to_owned());
+        let place = match name.trim() {
+            "secret_id" => &mut secret_id,
+            "secret_key" => &mut secret_key,
+            "token" => &mut token,
+            _ => return Err(format!("line {} names something other than secret_id, secret_key and token", number + 1)),
+        };
+        if place.replace(value).is_some() {
+            return Err(format!("line {} gives a name a second time", number + 1));
+        }
+    }
+    match (secret_id, secret_key) {
+        (Some(id), Some(key)) => {
+            Ok(Parts { secret_id: id.to_string(), secret_key: key.to_string(), token: token.map(|t| t.to_string()) })
+        }
+        (None, _) => Err("the key file has no `secret_id`".to_owned()),
+        (_, None) => Err("the key file has no `secret_key`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(parts: Result<Parts, String>) -> (String, String, Option<String>) {
+        let parts = parts.unwrap();
+        (parts.secret_id.clone(), parts.secret_key.clone(), parts.token.clone())
+    }
+
+    #[test]
+    fn both_shapes_give_the_same_keys() {
+        let expected = ("id".to_owned(), "key".to_owned(), Some("tok".to_owned()));
+        assert_eq!(pair(ini("# mine\n[default]\nsecret_id = id\nsecret_key=\"key\"\ntoken = tok\n")), expected);
+        assert_eq!(pair(ini("secret_id=id\nsecret_key=key\ntoken=tok\n[other]\nsecret_id=no\n")), expected);
+        assert_eq!(pair(json(r#"{"secretId":"id","secretKey":"key","token":"tok","type":"x"}"#)), expected);
+        assert_eq!(pair(json(r#"{"secret_id":"id","secret_key":"key"}"#)), ("id".into(), "key".into(), None));
+    }
+
+    #[test]
+    fn a_broken_file_is_described_without_quoting_it() {
+        for text in [
+            "secret_id = marker",
+            "secret_key = marker",
+            "marker",
+            "secret_id = marker\nsecret_id = marker",
+            "marker = 1",
+            r#"{"secretId": "marker""#,
+            r#"{"secretId": ["marker"], "secretKey": "marker"}"#,
+        ] {
+            let parts = if text.starts_with('{') { json(text) } else { ini(text) };
+            let Err(what) = parts else { panic!("{text} was accepted") };
+            assert!(!what.contains("marker"), "{what}");
+        }
+    }
+}
