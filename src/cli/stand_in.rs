@@ -1,0 +1,1 @@
+//! `ci-gateway stand_in`.

@@ -1,0 +1,1 @@
+//! Configuration: raw text in, ready-to-use values out.

@@ -1,0 +1,2 @@
+//! ci-gateway.
+fn main() {}

@@ -1,0 +1,1 @@
+//! CAM's policy language, decided locally.

@@ -1,0 +1,1 @@
+//! The COS request signature.
