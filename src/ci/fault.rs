@@ -1,0 +1,286 @@
+//! Cloud Infinite's refusals.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::words::sentence;
+use super::{FaultCode, RequestId, xml};
+use crate::domain::Outcome;
+
+/// A refusal: what Cloud Infinite said, and what it means for us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    status: u16,
+    kind: FaultKind,
+    code: Option<FaultCode>,
+    request_id: Option<RequestId>,
+    message: Option<Box<str>>,
+}
+
+/// What a fault means for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// Our key, signature, clock or CAM rights are refused.
+    Denied,
+    /// The bucket does not exist.
+    BucketNotFound,
+    /// The bucket is in a state that does not allow the call.
+    Conflict,
+    /// The request itself is refused.
+    Rejected,
+    /// We are sent elsewhere, which we do not follow: plain http, or a wrong region.
+    Redirected,
+    /// Too many requests.
+    Throttled,
+    /// Cloud Infinite has failed.
+    Unavailable,
+}
+
+impl FaultKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Denied,
+        Self::BucketNotFound,
+        Self::Conflict,
+        Self::Rejected,
+        Self::Redirected,
+        Self::Throttled,
+        Self::Unavailable,
+    ];
+
+    /// The word in metrics and log lines.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::BucketNotFound => "bucket_not_found",
+            Self::Conflict => "conflict",
+            Self::Rejected => "rejected",
+            Self::Redirected => "redirected",
+            Self::Throttled => "throttled",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// What became of the call: all but a failure of Cloud Infinite are refusals before anything was done.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Denied
+            | Self::BucketNotFound
+            | Self::Conflict
+            | Self::Rejected
+            | Self::Redirected
+            | Self::Throttled => Outcome::Rejected,
+            Self::Unavailable => Outcome::Unknown,
+        }
+    }
+
+    /// The code decides where it is one of those that say more than the status; everywhere else the status does.
+    /// Source for the codes: <https://www.tencentcloud.com/document/product/436/7730>.
+    fn of(status: u16, code: Option<&str>) -> Self {
+        match (status, code) {
+            (_, Some("SlowDown" | "KmsFreqControl" | "RequestLimitExceeded")) | (429, _) => Self::Throttled,
+            (500.., _) => Self::Unavailable,
+            (300..=399, _) => Self::Redirected,
+            (_, Some("NoSuchBucket")) => Self::BucketNotFound,
+            (
+                _,
+                Some(
+                    "AccessDenied"
+                    | "AccessForbidden"
+                    | "ExpiredToken"
+                    | "InvalidAccessKeyId"
+                    | "NoProcessAuthority"
+                    | "RequestTimeTooSkewed"
+                    | "SignatureDoesNotMatch"
+                    | "UserNotBucketOwner",
+                ),
+            )
+            | (401 | 403, _) => Self::Denied,
+            (409, _) => Self::Conflict,
+            _ => Self::Rejected,
+        }
+    }
+}
+
+impl Fault {
+    /// Reads the body of an answer whose status is no success: XML, one of the two JSON shapes, or nothing
+    /// that can be read, which leaves the status.
+    #[must_use]
+    pub fn read(status: u16, header_request_id: Option<RequestId>, body: &[u8]) -> Self {
+        let words = match body.trim_ascii_start().first() {
+            Some(b'{') => Words::json(body),
+            Some(_) => Words::xml(body),
+            None => Words::default(),
+        };
+        let code = words.code.as_deref().and_then(FaultCode::read);
+        Self {
+            status,
+            kind: FaultKind::of(status, code.as_ref().map(FaultCode::as_str)),
+            code,
+            request_id: header_request_id.or_else(|| words.request_id.as_deref().and_then(RequestId::read)),
+            message: words.message.as_deref().map(sentence),
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// What it means.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        self.kind
+    }
+
+    /// Cloud Infinite's word for it.
+    #[must_use]
+    pub fn code(&self) -> Option<&FaultCode> {
+        self.code.as_ref()
+    }
+
+    /// Cloud Infinite's id of the request.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&RequestId> {
+        self.request_id.as_ref()
+    }
+
+    /// Cloud Infinite's sentence, for our log alone.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+}
+
+#[derive(Default)]
+struct Words {
+    code: Option<String>,
+    message: Option<String>,
+    request_id: Option<String>,
+}
+
+impl Words {
+    /// `<Error>` with `Code`, `Message`, `RequestId`; every other node (`Resource`, `TraceId`, `StringToSign`,
+    /// …) may be there or not.
+    fn xml(body: &[u8]) -> Self {
+        let Some(error) = xml::parse(body).ok().filter(|root| root.name() == "Error") else {
+            return Self::default();
+        };
+        let text = |name| error.child_text(name).map(str::to_owned);
+        Self { code: text("Code"), message: text("Message"), request_id: text("RequestId") }
+    }
+
+    /// `{"Code","Message","RequestId"}` or `{"code","message","request_id"}`, the code a word or a number.
+    fn json(body: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Error {
+            #[serde(alias = "Code")]
+            code: Option<Value>,
+            #[serde(alias = "Message")]
+            message: Option<String>,
+            #[serde(alias = "RequestId")]
+            request_id: Option<String>,
+        }
+        let Some(error) = Some(body)
+            .filter(|body| body.len() <= xml::LARGEST)
+            .and_then(|body| serde_json::from_slice::<Error>(body).ok())
+        else {
+            return Self::default();
+        };
+        let code = error.code.and_then(|code| match code {
+            Value::String(word) => Some(word),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        });
+        Self { code, message: error.message, request_id: error.request_id }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENTED: &str = "<?xml version='1.0' encoding='utf-8' ?>\n<Error>\n\t<Code>AccessDenied</Code>\n\t<Message>Access Denied.</Message>\n\t<RequestId>NjJm</RequestId>\n\t<TraceId>OGVm</TraceId>\n</Error>";
+
+    fn kind(status: u16, code: &str) -> FaultKind {
+        Fault::read(status, None, format!("<Error><Code>{code}</Code></Error>").as_bytes()).kind()
+    }
+
+    #[test]
+    fn the_documented_xml_is_read_with_and_without_resource() {
+        for body in [DOCUMENTED.to_owned(), DOCUMENTED.replace("<RequestId>", "<Resource>h/p</Resource><RequestId>")] {
+            let fault = Fault::read(403, None, body.as_bytes());
+            assert_eq!(fault.code().unwrap().as_str(), "AccessDenied");
+            assert_eq!(fault.request_id().unwrap().as_str(), "NjJm");
+            assert_eq!(fault.message(), Some("Access Denied."));
+            assert_eq!(fault.kind(), FaultKind::Denied);
+        }
+    }
+
+    #[test]
+    fn both_shapes_of_json_are_read() {
+        let fault = Fault::read(404, None, br#" {"Code":"NoSuchBucket","Message":"m","RequestId":"r1"}"#);
+        assert_eq!((fault.kind(), fault.request_id().unwrap().as_str()), (FaultKind::BucketNotFound, "r1"));
+        let fault = Fault::read(400, None, br#"{"code":4001,"message":"m","request_id":"r2"}"#);
+        assert_eq!((fault.kind(), fault.code().unwrap().as_str()), (FaultKind::Rejected, "4001"));
+    }
+
+    #[test]
+    fn without_readable_words_the_status_speaks() {
+        for body in [
+            &b""[..],
+            b"<html><body>Bad Gateway",
+            b"\xff\xfe",
+            b"{",
+            b"<Error>",
+            b"<Other/>",
+            b"<!DOCTYPE html><html/>",
+        ] {
+            for (status, expected) in [
+                (302, FaultKind::Redirected),
+                (308, FaultKind::Redirected),
+                (400, FaultKind::Rejected),
+                (403, FaultKind::Denied),
+                (404, FaultKind::Rejected),
+                (409, FaultKind::Conflict),
+                (429, FaultKind::Throttled),
+                (500, FaultKind::Unavailable),
+                (503, FaultKind::Unavailable),
+            ] {
+                let fault = Fault::read(status, None, body);
+                assert_eq!((fault.kind(), fault.code(), fault.message()), (expected, None, None), "{status}");
+            }
+        }
+    }
+
+    #[test]
+    fn codes_that_say_more_than_their_status_decide() {
+        assert_eq!(kind(503, "SlowDown"), FaultKind::Throttled);
+        assert_eq!(kind(503, "ServiceUnavailable"), FaultKind::Unavailable);
+        assert_eq!(kind(400, "ExpiredToken"), FaultKind::Denied);
+        assert_eq!(kind(403, "RequestTimeTooSkewed"), FaultKind::Denied);
+        assert_eq!(kind(404, "NoSuchBucket"), FaultKind::BucketNotFound);
+        assert_eq!(kind(404, "NoSuchKey"), FaultKind::Rejected);
+        assert_eq!(kind(409, "InvalidBucketState"), FaultKind::Conflict);
+        assert_eq!(kind(400, "BadRquest"), FaultKind::Rejected);
+    }
+
+    #[test]
+    fn words_that_are_none_do_not_pass() {
+        let fault = Fault::read(
+            400,
+            None,
+            b"<Error><Code>&lt;script&gt;</Code><RequestId>a b</RequestId><Message>x&#10;y</Message></Error>",
+        );
+        assert_eq!((fault.code(), fault.request_id(), fault.message()), (None, None, Some("x y")));
+    }
+
+    #[test]
+    fn the_headers_request_id_wins_over_the_bodys() {
+        let fault = Fault::read(403, RequestId::read("from-header"), DOCUMENTED.as_bytes());
+        assert_eq!(fault.request_id().unwrap().as_str(), "from-header");
+    }
+}
