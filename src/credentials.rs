@@ -30,22 +30,25 @@ pub struct Settings {
     pub app_ids: Vec<AppId>,
 }
 
-/// The keys of one generation of the configuration.
+/// The keys of one generation of the configuration, or why there are none.
 #[derive(Debug)]
 pub struct Credentials {
-    keys: Keys,
+    keys: Result<Keys, Mistake>,
     app_ids: Vec<AppId>,
 }
 
 impl Credentials {
     /// Reads the keys from the configured source.
     ///
+    /// An environment without keys is no mistake of the configuration: `check` runs where the secrets are not. The
+    /// process then starts, is not ready, says why, and refuses what needs a key.
+    ///
     /// # Errors
-    /// A [`Mistake`] that names the variable or the file and never shows what stands in it.
+    /// A [`Mistake`] that names the key file and never shows what stands in it.
     pub fn load(settings: &Settings) -> Result<Self, Mistake> {
         let keys = match &settings.source {
-            Source::Environment => environment::keys()?,
-            Source::File(path) => key_file::keys(path)?,
+            Source::Environment => environment::keys(),
+            Source::File(path) => Ok(key_file::keys(path)?),
         };
         Ok(Self { keys, app_ids: settings.app_ids.clone() })
     }
@@ -53,13 +56,55 @@ impl Credentials {
     /// Credentials made of keys at hand, good for every account.
     #[must_use]
     pub fn of(keys: Keys) -> Self {
-        Self { keys, app_ids: Vec::new() }
+        Self { keys: Ok(keys), app_ids: Vec::new() }
     }
 
-    /// The keys for the account that owns `bucket`; `None` if none are configured for it.
+    /// Why there are no keys; `None` when there are.
     #[must_use]
-    pub fn keys_for(&self, bucket: &Bucket) -> Option<&Keys> {
-        let ours = self.app_ids.is_empty() || self.app_ids.contains(bucket.app_id());
-        ours.then_some(&self.keys)
+    pub fn missing(&self) -> Option<&Mistake> {
+        self.keys.as_ref().err()
+    }
+
+    /// The keys for the account that owns `bucket`.
+    ///
+    /// # Errors
+    /// [`NoKeys`] if the account is another one's, or if there are no keys at all.
+    pub fn keys_for(&self, bucket: &Bucket) -> Result<&Keys, NoKeys> {
+        if !self.app_ids.is_empty() && !self.app_ids.contains(bucket.app_id()) {
+            return Err(NoKeys::OtherAccount);
+        }
+        self.keys.as_ref().map_err(|_| NoKeys::Unavailable)
+    }
+}
+
+/// Why there are no keys for a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoKeys {
+    /// The bucket's account is none of the configured `app_ids`.
+    OtherAccount,
+    /// The source gave no usable keys.
+    Unavailable,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_given_for_the_configured_accounts_alone() {
+        let keys = Keys::new("id", "key", None).unwrap();
+        let (ours, other) = ("a-1234567890".parse().unwrap(), "a-1234567891".parse().unwrap());
+        let any = Credentials::of(keys.clone());
+        assert!(any.keys_for(&ours).is_ok() && any.keys_for(&other).is_ok());
+        let bound = Credentials { keys: Ok(keys), app_ids: vec!["1234567890".parse().unwrap()] };
+        assert!(bound.keys_for(&ours).is_ok());
+        assert_eq!(bound.keys_for(&other).unwrap_err(), NoKeys::OtherAccount);
+    }
+
+    #[test]
+    fn without_keys_every_bucket_says_so_and_the_reason_is_kept() {
+        let none = Credentials { keys: Err(Mistake::new("environment", "not set")), app_ids: Vec::new() };
+        assert_eq!(none.keys_for(&"a-1".parse().unwrap()).unwrap_err(), NoKeys::Unavailable);
+        assert_eq!(none.missing().unwrap().what(), "not set");
     }
 }

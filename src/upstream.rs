@@ -1,10 +1,35 @@
-//! The one door out.
+//! The one door out: signed requests to Cloud Infinite, and their raw answers back.
+//!
+//! HTTP/1.1 over pooled connections; TLS with the platform's roots. No redirect is followed and no proxy of the
+//! environment is used: a signed request goes to one host or to none. Nothing is sent twice.
+
+mod connector;
+mod endpoint;
+mod received;
+mod send_error;
 
 use std::time::Duration;
 
-mod endpoint;
+use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Uri};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, timeout_at};
 
+use connector::Connector;
 pub use endpoint::{Endpoint, InvalidEndpoint};
+pub use received::Received;
+pub use send_error::SendError;
+
+use crate::domain::Mistake;
+use crate::signing::SignedRequest;
+
+/// Shorter than any load balancer's own idle time, so that we seldom write into a connection that is closing.
+const POOL_IDLE: Duration = Duration::from_secs(20);
+const POOL_IDLE_CONNECTIONS: usize = 64;
 
 /// How Cloud Infinite is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,4 +40,64 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// From the request's first byte to the answer's last.
     pub response_timeout: Duration,
+}
+
+/// A pool of connections to Cloud Infinite.
+#[derive(Debug)]
+pub struct Upstream {
+    client: Client<Connector, Empty<Bytes>>,
+    endpoint: Option<Endpoint>,
+    response_timeout: Duration,
+}
+
+impl Upstream {
+    /// Prepares the pool; nothing is dialled.
+    ///
+    /// # Errors
+    /// A [`Mistake`] if TLS is needed and the platform has no root certificates.
+    pub fn new(settings: &Settings) -> Result<Self, Mistake> {
+        let plain = settings.endpoint.as_ref().is_some_and(|endpoint| *endpoint.scheme() == Scheme::HTTP);
+        let connect = if plain { Connector::plain } else { Connector::tls };
+        let connector = connect(settings.connect_timeout)?;
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(POOL_IDLE_CONNECTIONS)
+            .build(connector);
+        Ok(Self { client, endpoint: settings.endpoint.clone(), response_timeout: settings.response_timeout })
+    }
+
+    /// Sends `request` and reads the answer whole, within the response time-out and before `deadline`.
+    ///
+    /// # Errors
+    /// [`SendError`] says how far it got, and so what may have become of the request.
+    pub async fn send(&self, request: SignedRequest, deadline: Instant) -> Result<Received, SendError> {
+        let request = self.on_the_wire(request)?;
+        let deadline = deadline.min(Instant::now() + self.response_timeout);
+        timeout_at(deadline, self.exchange(request)).await.map_err(|_elapsed| SendError::Timeout)?
+    }
+
+    async fn exchange(&self, request: Request<Empty<Bytes>>) -> Result<Received, SendError> {
+        let answer: http::Response<Incoming> = self.client.request(request).await.map_err(SendError::from_client)?;
+        Received::read(answer).await
+    }
+
+    fn on_the_wire(&self, signed: SignedRequest) -> Result<Request<Empty<Bytes>>, SendError> {
+        let uri = self.uri(&signed).map_err(|_| SendError::Address)?;
+        let (method, headers) = signed.into_parts();
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    fn uri(&self, signed: &SignedRequest) -> Result<Uri, http::Error> {
+        let (scheme, authority) = match &self.endpoint {
+            Some(endpoint) => (endpoint.scheme().clone(), endpoint.authority().clone()),
+            None => (Scheme::HTTPS, signed.host().parse::<Authority>()?),
+        };
+        let target: PathAndQuery = signed.path_and_query().parse()?;
+        Uri::builder().scheme(scheme).authority(authority).path_and_query(target).build()
+    }
 }
