@@ -1,9 +1,13 @@
 //! The line: one request from its head to its finished answer.
 
+mod catalogue;
+mod openapi;
 mod refusal;
 
 use std::time::Duration;
 
+pub use catalogue::{Entry, Explanation, entry};
+pub use openapi::DOCUMENT;
 pub use refusal::Refusal;
 
 /// Bounds on the work in progress.

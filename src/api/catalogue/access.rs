@@ -1,0 +1,93 @@
+//! Who calls, what that caller may do, and how often.
+
+use super::Entry;
+
+pub(super) const UNAUTHENTICATED: Entry = Entry {
+    title: "The request carries no credentials",
+    meaning: "Every call under `/v1` needs to say who makes it, and this one does not. Nothing was sent to Cloud \
+              Infinite.",
+    causes: &[
+        "The header `Authorization: Bearer …` is missing, or holds another scheme.",
+        "The variable that should hold the token is empty.",
+        "A proxy or a redirect to another host took the header away.",
+        "The token was sent as a query parameter or in the body, where the gateway does not look.",
+    ],
+    what_to_do: &[
+        "Send the token as `Authorization: Bearer …`, once.",
+        "Run the call with `curl -v` and look whether the header leaves your machine.",
+    ],
+    usual_status: 401,
+};
+
+pub(super) const INVALID_TOKEN: Entry = Entry {
+    title: "The token does not hold",
+    meaning: "A token came, and one of its checks failed. The answer does not say which one, so that it helps nobody to \
+              forge a better token. Nothing was sent to Cloud Infinite.",
+    causes: &[
+        "It has expired (`exp`), or is not valid yet (`nbf`): often the clocks of two machines differ.",
+        "Its issuer (`iss`) or audience (`aud`) is not, letter by letter, one that the gateway accepts.",
+        "It was signed with another key, or with an algorithm that is not accepted from that issuer.",
+        "It was cut off or changed on the way, for instance by a line break from copying.",
+        "The issuer has changed its keys, and the gateway still has the old ones.",
+    ],
+    what_to_do: &[
+        "Get a fresh token and try once more.",
+        "Decode the token's middle part and compare `iss`, `aud` and `exp` with what you were told to use.",
+        "Operator: find the `request_id` in the gateway's log, and compare the token with `[[auth.jwt]]`.",
+        "Operator: check the machine's clock and that the key file is the issuer's present one.",
+    ],
+    usual_status: 401,
+};
+
+pub(super) const FORBIDDEN: Entry = Entry {
+    title: "The policy does not allow this",
+    meaning: "The gateway knows who you are, and its policy does not let you do this on this bucket. This is the \
+              gateway's own decision: Cloud Infinite was not asked.",
+    causes: &[
+        "No statement allows it: whatever is not allowed is denied.",
+        "The statement names another bucket, region or account than the one in the request.",
+        "The statement names a group that your token does not carry.",
+        "A statement denies it: a deny wins over every allow.",
+        "A grant covers POST only: GET and DELETE are actions of their own.",
+    ],
+    what_to_do: &[
+        "Ask the people who keep the policy for the action that `detail` names, on this bucket; quote the `request_id`.",
+        "Try again without effect by adding `validate_only=true`.",
+        "Operator: look in the policy for the caller's name and groups as they stand in the gateway's log.",
+    ],
+    usual_status: 403,
+};
+
+pub(super) const ACCOUNT_NOT_CONFIGURED: Entry = Entry {
+    title: "The gateway has no key for this bucket's account",
+    meaning: "The policy allows the call, but the number at the end of the bucket's name is an account whose keys this \
+              gateway does not hold. Nothing was sent to Cloud Infinite.",
+    causes: &[
+        "The APPID at the end of the bucket's name is mistyped.",
+        "The bucket belongs to an account that another gateway serves, such as that of another stage.",
+        "The account is new and has not been added to the gateway's configuration.",
+    ],
+    what_to_do: &[
+        "Compare the APPID with the one that the console shows for the bucket.",
+        "Check that you call the gateway of the right stage.",
+        "Operator: list the account under `[credentials]` if the keys there belong to it.",
+    ],
+    usual_status: 403,
+};
+
+pub(super) const RATE_LIMITED: Entry = Entry {
+    title: "You are calling too often",
+    meaning: "You have made more calls than the gateway allows one caller in the time that `RateLimit-Policy` states. \
+              Other callers are not affected, and nothing was sent to Cloud Infinite.",
+    causes: &[
+        "A loop repeats the call without a pause, often after an error that repeating cannot cure.",
+        "Several programs share one identity and so one rate.",
+        "A job for many buckets sends all its calls at once.",
+    ],
+    what_to_do: &[
+        "Wait for the seconds in `Retry-After`, then go on more slowly.",
+        "Give each program an identity of its own.",
+        "Operator: the rate is `per_caller` under `[limits]`.",
+    ],
+    usual_status: 429,
+};
