@@ -1,0 +1,238 @@
+//! The life of a request here: entered, delayed, verified, applied, answered; a fault may come in between.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, HOST, HeaderName, LOCATION, RETRY_AFTER};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::answer::{Answer, Reply, Sent};
+use super::enrolments::{Enrolments, Search};
+use super::fault::{Fault, Faults};
+use super::ledger::{Answered, Ledger, Verdict};
+use super::place::{Place, service_of_path};
+use super::refusal::Refusal;
+use super::request::Received;
+use super::verify::{Terms, verify};
+use super::xml::{self, Nodes};
+use super::{KnownBuckets, Settings};
+use crate::domain::Bucket;
+
+const LARGEST_BODY: usize = 64 * 1024;
+const TRACE_ID: HeaderName = HeaderName::from_static("x-ci-trace-id");
+const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>502</title></head><body>A proxy's page.<br></body></html>\n";
+
+/// Everything that requests share.
+#[derive(Debug)]
+pub(super) struct World {
+    settings: Settings,
+    faults: Mutex<Faults>,
+    enrolments: Mutex<Enrolments>,
+    ledger: Ledger,
+    instance: u32,
+    answers: AtomicU64,
+}
+
+impl World {
+    pub(super) fn new(settings: Settings) -> Self {
+        let faults = Mutex::new(settings.faults.clone());
+        // The number only keeps the ids of two runs apart; without randomness they may collide.
+        let instance = getrandom::u32().unwrap_or(0);
+        Self {
+            settings,
+            faults,
+            enrolments: Mutex::default(),
+            ledger: Ledger::new(),
+            instance,
+            answers: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(super) fn set_faults(&self, faults: Faults) {
+        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+    }
+
+    /// Answers one request; `None` to reset the connection instead.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Option<Response<Sent>> {
+        let (head, body) = request.into_parts();
+        let number = self.ledger.enter(&head, Timestamp::now());
+        let plan = self.faults.lock().unwrap_or_else(PoisonError::into_inner).draw();
+        tokio::time::sleep(plan.delay).await;
+        let body = Limited::new(body, LARGEST_BODY).collect().await.map(|_| ());
+        let visit = self.visit(&head, plan.shifted(Timestamp::now()));
+        let (verdict, answer) = visit.answer(body.map_err(|_| Refusal::BodyTooLarge), plan.trouble);
+        self.ledger.finish(number, verdict);
+        match answer {
+            Answer::Reply(reply) => Some(reply.into_response(&visit.request_id, visit.now)),
+            Answer::HangUp => None,
+        }
+    }
+
+    fn visit<'a>(&'a self, head: &'a Parts, now: Timestamp) -> Visit<'a> {
+        Visit { world: self, head, now, request_id: self.id(now, 1), trace_id: self.id(now, 2) }
+    }
+
+    /// Base64 of a text of the form of `62f34edf_90fa5064_7241_1`, which is what CI's ids decode to.
+    fn id(&self, now: Timestamp, kind: u8) -> String {
+        let count = self.answers.fetch_add(1, Ordering::Relaxed);
+        STANDARD.encode(format!("{:08x}_{:08x}_{count:x}_{kind}", now.as_second(), self.instance))
+    }
+}
+
+/// One request while it is being answered.
+struct Visit<'a> {
+    world: &'a World,
+    head: &'a Parts,
+    /// By the stand-in's own clock, which may be skewed.
+    now: Timestamp,
+    request_id: String,
+    trace_id: String,
+}
+
+impl Visit<'_> {
+    fn answer(&self, body: Result<(), Refusal>, trouble: Option<Fault>) -> (Verdict, Answer) {
+        let received = body.and_then(|()| Received::read(self.head)).and_then(|received| {
+            let settings = &self.world.settings;
+            let terms = Terms { keys: &settings.keys, require_signed_host: settings.require_signed_host };
+            verify(&received, terms, self.now).map(|()| received)
+        });
+        let verified = received.is_ok();
+        if let Some((answer, code)) = trouble.and_then(|fault| self.instead(fault)) {
+            return (verdict(verified, false, &answer, code), answer);
+        }
+        match received.and_then(|received| self.apply(&received)) {
+            Ok(nodes) => {
+                let answer = self.spoilt(&nodes, trouble);
+                (verdict(true, true, &answer, None), answer)
+            }
+            // A refusal is never spoilt: a test would not see that it made a mistake.
+            Err(refusal) => {
+                let answer = Answer::Reply(self.refuse(&refusal));
+                (verdict(verified, false, &answer, Some(refusal.code())), answer)
+            }
+        }
+    }
+
+    /// Carries the call out.
+    fn apply(&self, request: &Received) -> Result<Nodes, Refusal> {
+        let service = service_of_path(request.path()).ok_or(Refusal::UnknownPath)?;
+        let place = Place::of_host(request.host())?;
+        let mut enrolments = self.world.enrolments.lock().unwrap_or_else(PoisonError::into_inner);
+        match (request.method(), place) {
+            (&Method::POST, Place::Bucket(..)) if !request.announces_length() => Err(Refusal::NoLength),
+            (&Method::POST, Place::Bucket(bucket, region)) => {
+                self.world.settings.buckets.admit(&bucket)?;
+                Ok(Nodes::enrolled(service, &enrolments.enrol(service, bucket, region, self.now)))
+            }
+            (&Method::DELETE, Place::Bucket(bucket, region)) => {
+                self.world.settings.buckets.admit(&bucket)?;
+                enrolments.remove(service, &bucket, &region)?;
+                Ok(Nodes::removed(&bucket))
+            }
+            (&Method::GET, Place::Region(region)) => {
+                Ok(Nodes::listed(service, &enrolments.list(service, &Search::read(request, &region)?)))
+            }
+            (&Method::POST | &Method::DELETE, Place::Region(_)) => Err(Refusal::BucketHostNeeded),
+            (&Method::GET, Place::Bucket(..)) => Err(Refusal::ListHostNeeded),
+            (_, Place::Region(_) | Place::Bucket(..)) => Err(Refusal::MethodNotAllowed),
+        }
+    }
+
+    /// What a fault answers in the call's stead, with the code of the error; `None` for faults that strike after it.
+    fn instead(&self, fault: Fault) -> Option<(Answer, Option<&'static str>)> {
+        let refused = |refusal: Refusal| (self.refuse(&refusal), Some(refusal.code()));
+        let (reply, code) = match fault {
+            Fault::Status(status) => refused(Refusal::Fault(status)),
+            Fault::Throttle(seconds) => {
+                let (reply, code) = refused(Refusal::SlowDown);
+                (reply.with(RETRY_AFTER, seconds.to_string()), code)
+            }
+            Fault::PlainHttp308 => (self.redirect(), None),
+            Fault::JsonError => (self.json_error(), Some("InvalidArgument")),
+            Fault::ResetBefore => return Some((Answer::HangUp, None)),
+            Fault::Delay(_)
+            | Fault::Skew(_)
+            | Fault::ResetAfter
+            | Fault::Truncated
+            | Fault::WrongXml
+            | Fault::NotXml
+            | Fault::Empty => return None,
+        };
+        Some((Answer::Reply(reply), code))
+    }
+
+    /// The answer to a call that was carried out, as a fault leaves it.
+    fn spoilt(&self, nodes: &Nodes, fault: Option<Fault>) -> Answer {
+        let xml = |body: String| Reply::xml(StatusCode::OK, body);
+        let whole = || xml(nodes.under(xml::ROOT, &self.request_id));
+        let Some(fault) = fault else { return Answer::Reply(whole()) };
+        Answer::Reply(match fault {
+            Fault::ResetAfter => return Answer::HangUp,
+            Fault::Truncated => whole().cut(),
+            Fault::WrongXml => xml(nodes.under("Result", &self.request_id)),
+            Fault::NotXml => xml(PAGE.to_owned()).of_type("text/html"),
+            Fault::Empty => xml(String::new()),
+            Fault::Delay(_)
+            | Fault::Skew(_)
+            | Fault::Status(_)
+            | Fault::Throttle(_)
+            | Fault::ResetBefore
+            | Fault::PlainHttp308
+            | Fault::JsonError => whole(),
+        })
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Reply {
+        let body = xml::error(refusal, &self.resource(), &self.request_id, &self.trace_id, self.now);
+        let reply = Reply::xml(refusal.status(), body).with(TRACE_ID, &self.trace_id);
+        if *refusal == Refusal::MethodNotAllowed { reply.with(ALLOW, "GET, POST, DELETE") } else { reply }
+    }
+
+    fn json_error(&self) -> Reply {
+        let message = "A fault that the stand-in was told to play.";
+        let body = json!({"Code": "InvalidArgument", "Message": message, "RequestId": self.request_id});
+        Reply::xml(StatusCode::BAD_REQUEST, body.to_string()).of_type("application/json")
+    }
+
+    /// What CI is said to answer to plain HTTP (a comment in the Node SDK; its body is not known).
+    fn redirect(&self) -> Reply {
+        let query = self.head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        Reply::xml(StatusCode::PERMANENT_REDIRECT, String::new())
+            .with(LOCATION, format!("https://{}{query}", self.resource()))
+    }
+
+    /// Host and path, as in real captures. It is never empty: the path of a request has at least one character.
+    fn resource(&self) -> String {
+        let host = self.head.headers.get(HOST).map(|host| host.as_bytes().escape_ascii().to_string());
+        format!("{}{}", host.unwrap_or_default(), self.head.uri.path())
+    }
+}
+
+fn verdict(verified: bool, applied: bool, answer: &Answer, code: Option<&'static str>) -> Verdict {
+    let answer = match answer {
+        Answer::Reply(reply) => Answered::Status(reply.status().as_u16(), code),
+        Answer::HangUp => Answered::HungUp,
+    };
+    Verdict { verified, applied, answer }
+}
+
+impl KnownBuckets {
+    fn admit(&self, bucket: &Bucket) -> Result<(), Refusal> {
+        let known = match self {
+            Self::AllButMissing => !bucket.as_str().starts_with("missing-"),
+            Self::Only(buckets) => buckets.contains(bucket),
+        };
+        if known { Ok(()) } else { Err(Refusal::NoSuchBucket) }
+    }
+}
