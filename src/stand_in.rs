@@ -48,7 +48,7 @@ pub use ledger::{Answered, Arrival};
 pub struct Settings {
     /// The keys that requests may be signed with.
     pub keys: Vec<KnownKey>,
-    /// Whether a signature must cover `host`. Upstream does not insist; the gateway promises it.
+    /// Whether a signature must cover `host`. The gateway promises it; whether upstream insists is not known.
     pub require_signed_host: bool,
     /// The buckets that exist.
     pub buckets: KnownBuckets,
