@@ -1,1 +1,223 @@
-//! Configuration: raw text in, ready-to-use values out.
+//! Configuration: raw text in, ready-to-use values out, or every mistake at once.
+//!
+//! Three layers, each over the one before: `config/default.toml`, which is compiled in and is the documentation
+//! too; the operator's file; and variables `CI_GATEWAY__SECTION__KEY`. `document` and `environment` read,
+//! `layers` merges, `reader` and `values` take the tree apart, and `sections`, `auth` and `cloud` know
+//! what there is. Nothing here opens a file other than the configuration itself.
+
+mod auth;
+mod cloud;
+mod document;
+mod environment;
+mod layers;
+mod origins;
+mod reader;
+mod sections;
+mod shown;
+mod units;
+mod unknown;
+mod values;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ::config::{Map, Value};
+use sha2::{Digest, Sha256};
+
+pub use environment::no_colour;
+pub use layers::DEFAULT;
+
+use crate::api::Limits;
+use crate::auth::IssuerSettings;
+use crate::domain::{Bucket, Mistake, Mistakes, Region};
+use crate::telemetry::LogFormat;
+use crate::{audit, credentials, server, upstream};
+use document::Lines;
+use origins::Origins;
+use reader::Reader;
+
+/// A configuration is a few kilobytes.
+const LARGEST: u64 = 1024 * 1024;
+
+/// A valid configuration; the meaning and unit of each value stands in `config/default.toml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The business listener and the time a request has.
+    pub server: Server,
+    /// The admin listener.
+    pub admin: Admin,
+    /// Who vouches for callers; at least one, no two with the same `iss`.
+    pub issuers: Vec<IssuerSettings>,
+    /// The policy, JSON in CAM's language.
+    pub policy_file: PathBuf,
+    /// Where our keys come from.
+    pub credentials: credentials::Settings,
+    /// Cloud Infinite.
+    pub ci: Ci,
+    /// Where records go.
+    pub audit: audit::Settings,
+    /// Bounds on the work in progress.
+    pub limits: Limits,
+    /// The shape of log lines.
+    pub log_format: LogFormat,
+    /// `sha256:` and the hexadecimal digest of the operator's file.
+    pub digest: Box<str>,
+    /// The names of the variables that override the file, in order.
+    pub set_by_environment: Vec<String>,
+}
+
+/// The business listener and the time a request has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How connections are treated.
+    pub listener: server::Settings,
+    /// The whole of one request.
+    pub request_timeout: Duration,
+    /// How long "not ready" is shown before the listener closes.
+    pub drain_delay: Duration,
+    /// How long requests in progress may take to finish after that.
+    pub drain_timeout: Duration,
+}
+
+/// The admin listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it listens; never where the business listener does.
+    pub listen: SocketAddr,
+    /// How connections are treated; no TLS, few at once.
+    pub listener: server::Settings,
+}
+
+/// Cloud Infinite: where buckets are and how it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ci {
+    /// The region of buckets that have none of their own.
+    pub default_region: Option<Region>,
+    /// Buckets that have one.
+    pub buckets: HashMap<Bucket, Region>,
+    /// How it is reached.
+    pub upstream: upstream::Settings,
+    /// How long a signature is good for; 10 s to 10 min.
+    pub signature_lifetime: Duration,
+}
+
+impl Config {
+    /// Reads the file at `path` and this process's environment.
+    ///
+    /// # Errors
+    /// Every mistake that can be found without opening another file, each with its place and a hint.
+    pub fn load(path: &Path) -> Result<Self, Mistakes> {
+        let text = read(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, &path.display().to_string(), folder, environment::of_process())
+    }
+
+    /// Reads `text`, which stands at `place` and names files relative to `folder`, under the variables of
+    /// `environment`.
+    ///
+    /// # Errors
+    /// As [`Config::load`]. Broken TOML is told by itself: what the rest means would be a guess.
+    pub fn parse(
+        text: &str,
+        place: &str,
+        folder: &Path,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Mistakes> {
+        let mut variables = environment::read(environment);
+        let document = match document::read(text, place) {
+            Ok(document) => document,
+            Err(syntax) => return Err(all([syntax, variables.mistakes].concat(), place)),
+        };
+        let values = layers::merge(&document, &mut variables)
+            .map_err(|why| Mistake::new(place, format!("cannot be merged with the environment: {why}")))?;
+        let mut mistakes = [document.mistakes, variables.mistakes].concat();
+        let named = variables.set.into_iter().map(|(path, variable)| (path, variable.name)).collect();
+        let origins = Origins { place: place.to_owned(), lines: document.lines, variables: named };
+        let reader = Reader::new(&origins, folder);
+        let config = interpret(&reader, &values, text, &origins);
+        mistakes.extend(reader.finish(&values));
+        match config {
+            Some(config) if mistakes.is_empty() => Ok(config),
+            Some(_) | None => Err(all(mistakes, place)),
+        }
+    }
+
+    /// Every effective value in the shape of the file, for people who look from outside: paths, no secret.
+    #[must_use]
+    pub fn redacted(&self) -> serde_json::Value {
+        shown::config(self)
+    }
+}
+
+fn read(path: &Path) -> Result<String, Mistake> {
+    let place = path.display().to_string();
+    let cannot = |why: std::io::Error| {
+        Mistake::new(place.as_str(), format!("cannot be read: {why}"))
+            .hint("name a configuration file with --config FILE")
+    };
+    // Bounded while reading: a pipe or a device has no size to look at first.
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(cannot)?;
+    if u64::try_from(bytes.len()).is_ok_and(|size| size > LARGEST) {
+        return Err(Mistake::new(place, format!("is larger than {LARGEST} bytes: this cannot be a configuration")));
+    }
+    String::from_utf8(bytes).map_err(|why| {
+        let valid = why.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(why.as_bytes().get(..valid).unwrap_or_default()).into_owned();
+        let (line, _) = Lines::of(&before).position(valid);
+        Mistake::new(place.as_str(), "is not UTF-8").at_line(line).hint("save the file as UTF-8")
+    })
+}
+
+fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origins: &Origins) -> Option<Config> {
+    let root = reader.root(values);
+    let server = sections::server(&root.table("server"));
+    let admin_table = root.table("admin");
+    let admin = sections::admin(&admin_table);
+    let issuers = auth::issuers(&root.table("auth"));
+    let policy = root.table("policy");
+    policy.need("file", "name the policy: without one nobody may do anything");
+    let policy_file = policy.path("file");
+    let credentials = cloud::credentials(&root.table("credentials"));
+    let ci_table = root.table("ci");
+    let ci = cloud::ci(&ci_table);
+    let audit = sections::audit(&root.table("audit"));
+    let limits = sections::limits(&root.table("limits"));
+    let log_format = sections::log_format(&root.table("telemetry"));
+    if let (Some(server), Some(admin)) = (&server, &admin) {
+        sections::check_addresses(&admin_table, server.listen, admin.listen);
+    }
+    if let (Some(server), Some(ci)) = (&server, &ci) {
+        cloud::check_time_outs(&ci_table, &ci.upstream, server.request_timeout);
+    }
+    Some(Config {
+        server: server?,
+        admin: admin?,
+        issuers: issuers?,
+        policy_file: policy_file?,
+        credentials: credentials?,
+        ci: ci?,
+        audit: audit?,
+        limits: limits?,
+        log_format: log_format?,
+        digest: format!("sha256:{}", hex::encode(Sha256::digest(text))).into(),
+        set_by_environment: origins.variables.values().cloned().collect(),
+    })
+}
+
+/// In the order of the file, and what belongs to no line of it last.
+fn all(mut mistakes: Vec<Mistake>, place: &str) -> Mistakes {
+    mistakes.sort_by_key(|mistake| (mistake.place() != place, mistake.line().unwrap_or(usize::MAX)));
+    // None at all cannot be as long as `default.toml` has every default, which a test says it has.
+    let bug =
+        || Mistake::new(place, "cannot be used, and no mistake was found in it").hint("please report this").into();
+    Mistakes::unless_any(mistakes, ()).err().unwrap_or_else(bug)
+}

@@ -1,0 +1,120 @@
+//! `[auth]`: the issuers whose tokens name callers.
+
+use std::time::Duration;
+
+use super::reader::Table;
+use super::units::minutes;
+use super::values::{not_empty, one_of};
+use crate::auth::{Algorithm, IssuerSettings, KeySource};
+
+const LONGEST_LEEWAY: Duration = minutes(5);
+
+/// What an entry says that leaves these keys out. `default.toml` cannot hold them, as it has no entry; a test
+/// holds its words to these.
+const USER_CLAIM: &str = "sub";
+const GROUPS_CLAIM: &str = "groups";
+const LEEWAY: Duration = Duration::from_secs(30);
+
+const KEY_SOURCES: [&str; 3] = ["jwks_file", "secret_file", "jwks_url"];
+const NOBODY: &str =
+    "nobody could call: add [[auth.jwt]] with issuer, audience, algorithms and jwks_file or secret_file";
+
+pub(super) fn issuers(auth: &Table<'_>) -> Option<Vec<IssuerSettings>> {
+    auth.later_table("api_keys", &["file"], "use [[auth.jwt]]");
+    auth.later_table("mtls", &["user_from"], "use [[auth.jwt]], and server.tls.client_ca to let in machines");
+    let entries = auth.tables("jwt")?;
+    if entries.is_empty() {
+        auth.need("jwt", NOBODY);
+        if auth.has("jwt") {
+            auth.mistake("jwt", "is empty", NOBODY);
+        }
+    }
+    let mut issuers: Vec<IssuerSettings> = Vec::with_capacity(entries.len());
+    let mut complete = !entries.is_empty();
+    for entry in &entries {
+        match issuer(entry) {
+            Some(settings) if issuers.iter().any(|earlier| earlier.issuer == settings.issuer) => {
+                entry.mistake("issuer", "is the issuer of an earlier entry too", "give one entry all its audiences");
+            }
+            Some(settings) => issuers.push(settings),
+            None => complete = false,
+        }
+    }
+    complete.then_some(issuers)
+}
+
+fn issuer(entry: &Table<'_>) -> Option<IssuerSettings> {
+    entry.need("issuer", "the exact `iss` of its tokens");
+    entry.need("audience", "what its tokens carry in `aud`: without it, tokens made for others would do here");
+    entry.need("algorithms", "a list of `RS256`, `ES256`, `EdDSA` with jwks_file, `HS256` with secret_file");
+    let issuer = entry.text("issuer");
+    let audiences = entry.list("audience", not_empty);
+    let words = Algorithm::ALL.map(|algorithm| (algorithm.as_str(), algorithm));
+    let algorithms = entry.list("algorithms", |text| one_of(text, &words));
+    let keys = key_source(entry);
+    let user_claim = or_default(entry, "user_claim", entry.text("user_claim"), USER_CLAIM.to_owned());
+    let groups_claim = or_default(entry, "groups_claim", entry.text("groups_claim"), GROUPS_CLAIM.to_owned());
+    let leeway = or_default(entry, "leeway", entry.duration("leeway", Duration::ZERO..=LONGEST_LEEWAY), LEEWAY);
+    refuse_empty(entry, "audience", audiences.as_deref());
+    refuse_empty(entry, "algorithms", algorithms.as_deref());
+    if let (Some(algorithms), Some(keys)) = (&algorithms, &keys) {
+        check_algorithms(entry, algorithms, keys);
+    }
+    Some(IssuerSettings {
+        issuer: issuer?,
+        audiences: audiences?,
+        algorithms: algorithms?,
+        keys: keys?,
+        user_claim: user_claim?,
+        groups_claim: groups_claim?,
+        leeway: leeway?,
+    })
+}
+
+fn or_default<T>(entry: &Table<'_>, key: &str, read: Option<T>, default: T) -> Option<T> {
+    if entry.has(key) { read } else { Some(default) }
+}
+
+fn refuse_empty<T>(entry: &Table<'_>, key: &str, list: Option<&[T]>) {
+    if list.is_some_and(<[T]>::is_empty) {
+        entry.mistake(key, "is empty", "no token would do: name at least one");
+    }
+}
+
+fn key_source(entry: &Table<'_>) -> Option<KeySource> {
+    let jwks = entry.path("jwks_file").map(KeySource::Jwks);
+    let secret = entry.path("secret_file").map(KeySource::Secret);
+    entry.later("jwks_url", "fetch the set into a file, and name that as jwks_file");
+    let set: Vec<&str> = KEY_SOURCES.into_iter().filter(|key| entry.has(key)).collect();
+    match set.as_slice() {
+        [] => {
+            entry.need("jwks_file", "name the issuer's keys: jwks_file (public keys) or secret_file (a shared secret)")
+        }
+        [_] => {}
+        [first, others @ ..] => {
+            for other in others {
+                let what = format!("is set, and {first} too");
+                entry.mistake(other, &what, "keep one of jwks_file, jwks_url and secret_file");
+            }
+        }
+    }
+    jwks.or(secret)
+}
+
+/// A public key that is taken for a shared secret lets everyone sign (RFC 8725 section 2.1).
+fn check_algorithms(entry: &Table<'_>, algorithms: &[Algorithm], keys: &KeySource) {
+    for (n, algorithm) in algorithms.iter().enumerate() {
+        let symmetric = match algorithm {
+            Algorithm::Hs256 => true,
+            Algorithm::Rs256 | Algorithm::Es256 | Algorithm::EdDsa => false,
+        };
+        let (wants_symmetric, file, others) = match keys {
+            KeySource::Secret(_) => (true, "secret_file", "`HS256` is the only algorithm of a shared secret"),
+            KeySource::Jwks(_) => (false, "jwks_file", "public keys go with `RS256`, `ES256` and `EdDSA`"),
+        };
+        if symmetric != wants_symmetric {
+            let what = format!("is `{}`, which does not go with {file}", algorithm.as_str());
+            entry.mistake(&format!("algorithms[{n}]"), &what, others);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The sections that say how the gateway listens, limits, records and tells.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::reader::Table;
+use super::units::minutes;
+use super::values::Wrong;
+use super::{Admin, Server, units};
+use crate::api::{Limits, Rate};
+use crate::audit::{self, OnFailure};
+use crate::server::{self, TlsSettings};
+use crate::telemetry::LogFormat;
+
+/// Bounds of time-outs that a person waits for.
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=minutes(5);
+const MOST_AT_ONCE: RangeInclusive<u32> = 1..=100_000;
+
+/// The admin listener serves a scraper, a prober and now and then a person.
+const ADMIN_CONNECTIONS: usize = 32;
+const ADMIN_HEADER_READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) fn server(table: &Table<'_>) -> Option<Server> {
+    let listen = table.address("listen");
+    let tls = tls(&table.table("tls"));
+    let max_connections = table.number("max_connections", MOST_AT_ONCE);
+    let header_read_timeout = table.duration("header_read_timeout", TIMEOUTS);
+    let request_timeout = table.duration("request_timeout", TIMEOUTS);
+    let drain_delay = table.duration("drain_delay", Duration::ZERO..=minutes(5));
+    let drain_timeout = table.duration("drain_timeout", Duration::ZERO..=minutes(10));
+    let listener =
+        server::Settings { max_connections: max_connections?, header_read_timeout: header_read_timeout?, tls: tls? };
+    Some(Server {
+        listen: listen?,
+        listener,
+        request_timeout: request_timeout?,
+        drain_delay: drain_delay?,
+        drain_timeout: drain_timeout?,
+    })
+}
+
+/// `Some(None)` where no TLS is asked for.
+fn tls(table: &Table<'_>) -> Option<Option<TlsSettings>> {
+    let certificate = table.path("certificate");
+    let private_key = table.path("private_key");
+    let client_ca = table.path("client_ca");
+    if !table.is_there() {
+        return Some(None);
+    }
+    table.need("certificate", "name the PEM file of the server's certificate chain");
+    table.need("private_key", "name the PEM file of the certificate's key");
+    Some(Some(TlsSettings { certificate: certificate?, private_key: private_key?, client_ca }))
+}
+
+pub(super) fn admin(table: &Table<'_>) -> Option<Admin> {
+    let listener = server::Settings {
+        max_connections: ADMIN_CONNECTIONS,
+        header_read_timeout: ADMIN_HEADER_READ_TIMEOUT,
+        tls: None,
+    };
+    Some(Admin { listen: table.address("listen")?, listener })
+}
+
+/// One socket cannot serve both; port 0 is a different one each time.
+pub(super) fn check_addresses(table: &Table<'_>, business: SocketAddr, admin: SocketAddr) {
+    let any = business.ip().is_unspecified() || admin.ip().is_unspecified();
+    if business.port() != 0 && business.port() == admin.port() && (any || business.ip() == admin.ip()) {
+        table.mistake("listen", "is taken by `server.listen` already", "give the admin listener a port of its own");
+    }
+}
+
+pub(super) fn audit(table: &Table<'_>) -> Option<audit::Settings> {
+    let file = table.path("file");
+    let words = [("refuse", OnFailure::Refuse), ("serve", OnFailure::Serve)];
+    Some(audit::Settings { file, on_failure: table.choice("on_failure", &words)? })
+}
+
+pub(super) fn limits(table: &Table<'_>) -> Option<Limits> {
+    let in_flight = table.number("in_flight", MOST_AT_ONCE);
+    let per_caller = table.with("per_caller", per_caller);
+    Some(Limits { in_flight: in_flight?, per_caller: per_caller? })
+}
+
+fn per_caller(text: &str) -> Result<Option<Rate>, Wrong> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let wrong = || Wrong::new("is no rate", "write `off`, or a number in a duration such as `100/1s`");
+    units::rate(text).map(Some).ok_or_else(wrong)
+}
+
+pub(super) fn log_format(table: &Table<'_>) -> Option<LogFormat> {
+    table.later("otlp_endpoint", "collect the log and /metrics");
+    table.choice("log_format", &[("json", LogFormat::Json), ("text", LogFormat::Text)])
+}

@@ -1,0 +1,102 @@
+//! The configuration as the admin listener shows it: in the shape of the file, with every effective value.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::units::{show_duration, show_rate};
+use super::{Ci, Config};
+use crate::audit::OnFailure;
+use crate::auth::{IssuerSettings, KeySource};
+use crate::credentials::{self, Source};
+use crate::domain::AppId;
+use crate::server::TlsSettings;
+use crate::telemetry::LogFormat;
+
+/// There is no secret in a [`Config`], only the paths of files that hold them.
+pub(super) fn config(config: &Config) -> Value {
+    json!({
+        "server": server(config),
+        "admin": { "listen": config.admin.listen.to_string() },
+        "auth": { "jwt": config.issuers.iter().map(issuer).collect::<Vec<_>>() },
+        "policy": { "file": path(&config.policy_file) },
+        "credentials": credentials(&config.credentials),
+        "ci": ci(&config.ci),
+        "audit": {
+            "file": config.audit.file.as_deref().map(path),
+            "on_failure": match config.audit.on_failure { OnFailure::Refuse => "refuse", OnFailure::Serve => "serve" },
+        },
+        "limits": { "in_flight": config.limits.in_flight, "per_caller": show_rate(config.limits.per_caller) },
+        "telemetry": {
+            "log_format": match config.log_format { LogFormat::Json => "json", LogFormat::Text => "text" },
+        },
+        "digest": config.digest,
+        "set_by_environment": config.set_by_environment,
+    })
+}
+
+fn server(config: &Config) -> Value {
+    let (server, listener) = (&config.server, &config.server.listener);
+    json!({
+        "listen": server.listen.to_string(),
+        "tls": listener.tls.as_ref().map(tls),
+        "max_connections": listener.max_connections,
+        "header_read_timeout": show_duration(listener.header_read_timeout),
+        "request_timeout": show_duration(server.request_timeout),
+        "drain_delay": show_duration(server.drain_delay),
+        "drain_timeout": show_duration(server.drain_timeout),
+    })
+}
+
+fn tls(tls: &TlsSettings) -> Value {
+    json!({
+        "certificate": path(&tls.certificate),
+        "private_key": path(&tls.private_key),
+        "client_ca": tls.client_ca.as_deref().map(path),
+    })
+}
+
+fn issuer(issuer: &IssuerSettings) -> Value {
+    let (jwks_file, secret_file) = match &issuer.keys {
+        KeySource::Jwks(file) => (Some(path(file)), None),
+        KeySource::Secret(file) => (None, Some(path(file))),
+    };
+    json!({
+        "issuer": issuer.issuer,
+        "audience": issuer.audiences,
+        "algorithms": issuer.algorithms.iter().map(|algorithm| algorithm.as_str()).collect::<Vec<_>>(),
+        "jwks_file": jwks_file,
+        "secret_file": secret_file,
+        "user_claim": issuer.user_claim,
+        "groups_claim": issuer.groups_claim,
+        "leeway": show_duration(issuer.leeway),
+    })
+}
+
+fn credentials(settings: &credentials::Settings) -> Value {
+    let (source, file) = match &settings.source {
+        Source::Environment => ("environment", None),
+        Source::File(file) => ("file", Some(path(file))),
+    };
+    let app_ids: Vec<&str> = settings.app_ids.iter().map(AppId::as_str).collect();
+    json!({ "source": source, "file": file, "app_ids": app_ids })
+}
+
+fn ci(ci: &Ci) -> Value {
+    let mut buckets: Vec<_> = ci.buckets.iter().map(|(name, region)| (name.as_str(), region.as_str())).collect();
+    // By name: the order of a hash map would change from look to look.
+    buckets.sort_unstable();
+    let buckets: Vec<Value> = buckets.iter().map(|(name, region)| json!({ "name": name, "region": region })).collect();
+    json!({
+        "default_region": ci.default_region.as_ref().map(ToString::to_string),
+        "endpoint": ci.upstream.endpoint.as_ref().map(ToString::to_string),
+        "signature_lifetime": show_duration(ci.signature_lifetime),
+        "connect_timeout": show_duration(ci.upstream.connect_timeout),
+        "response_timeout": show_duration(ci.upstream.response_timeout),
+        "buckets": buckets,
+    })
+}
+
+fn path(path: &Path) -> String {
+    path.display().to_string()
+}

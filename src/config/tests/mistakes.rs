@@ -1,0 +1,241 @@
+//! Each kind of mistake: where it is said to be, and what it says to do.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The first mistake of a file that begins with what is given, so that lines count from it.
+fn only(text: &str) -> Mistake {
+    only_of(&format!("{text}\n{LEAST}"), &[])
+}
+
+fn only_of(text: &str, environment: &[(&str, &str)]) -> Mistake {
+    let mut mistakes = parse_with(text, environment).unwrap_err().into_vec();
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    mistakes.remove(0)
+}
+
+fn assert_told(mistake: &Mistake, line: usize, what: &str, hint: &str) {
+    assert_eq!((mistake.place(), mistake.line()), ("gw.toml", Some(line)), "{mistake}");
+    assert!(mistake.what().contains(what), "{what:?} in {mistake}");
+    assert!(mistake.hint_text().is_some_and(|text| text.contains(hint)), "{hint:?} in {mistake}");
+}
+
+#[test]
+fn an_unknown_key_or_table_is_told_with_the_nearest_known_one() {
+    for (text, line, what, hint) in [
+        ("[server]\n\nlisen = 'x'", 3, "`server.lisen`", "did you mean `server.listen`?"),
+        ("[sever]\nlisten = 'x'", 1, "`sever`", "did you mean `server`?"),
+        (
+            "[server]\ntls = { certificat = 'x', certificate = 'c', private_key = 'k' }",
+            2,
+            "`server.tls.certificat`",
+            "`server.tls.certificate`",
+        ),
+        ("[server]\nconnect_timeout = '1s'", 2, "`server.connect_timeout`", "did you mean `ci.connect_timeout`?"),
+        (
+            "[[ci.buckets]]\nname = 'a-1'\nregion = 'r'\n[[ci.buckets]]\nname = 'b-1'\nregion = 'r'\nnam = 'x'",
+            7,
+            "`ci.buckets[1].nam`",
+            "`ci.buckets[].name`",
+        ),
+        ("[limits]\nqqq = 1", 2, "`limits.qqq`", "known here: in_flight, per_caller"),
+        ("[credentials]\nsecret_key = 'marker'", 2, "`credentials.secret_key`", "name a file that holds it"),
+        ("\"server.listen\" = 'x'", 1, "`server.listen`", "plain words"),
+        ("[server]\nListen = 'x'", 2, "`server.Listen`", "did you mean `server.listen`?"),
+    ] {
+        let mistake = only(text);
+        assert_told(&mistake, line, what, hint);
+        assert!(mistake.what().starts_with("unknown key"), "{mistake}");
+        assert!(!mistake.to_string().contains("marker"));
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_told_with_the_right_one() {
+    for (text, line, what, hint) in [
+        ("[server]\nlisten = 8080", 2, "is a number, and no text", "double quotes"),
+        ("[server]\nmax_connections = '12'", 2, "is a text, and no whole number", "without quotes"),
+        ("[server]\nmax_connections = 1.5", 2, "no whole number", "without quotes"),
+        ("[server]\nmax_connections = 0", 2, "out of bounds", "from 1 to 100000"),
+        ("[server]\nmax_connections = 99999999999999999999", 2, "no whole number", "from 1 to 100000"),
+        ("[ci]\nunsafe_endpoint = 'true'", 2, "neither true nor false", "without quotes"),
+        ("[server]\ndrain_delay = 2020-01-01", 2, "is a date", "double quotes"),
+        ("server = 1", 1, "`server` is a table", "[server]"),
+        ("[server]\ntls = 'x'", 2, "`server.tls` is a table", "[server.tls]"),
+        ("[ci]\nbuckets = { name = 'a-1' }", 2, "list of tables", "[[ci.buckets]]"),
+        ("[ci]\nbuckets = ['a-1']", 2, "`ci.buckets[0]` is a table", "its keys"),
+        ("[credentials]\napp_ids = [\n'1',\n2,\n]", 4, "`credentials.app_ids[1]` is a number", "double quotes"),
+        ("[audit]\nfile = ''", 2, "is empty", "leave the key out"),
+        ("[audit]\nfile = '~/a'", 2, "only a shell", "in full"),
+    ] {
+        assert_told(&only(text), line, what, hint);
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_read_is_told_with_how_to_write_it() {
+    for (text, line, what, hint) in [
+        ("[server]\nlisten = 'localhost:1'", 2, "`localhost:1`", "127.0.0.1:8080"),
+        ("[server]\nlisten = ':8080'", 2, "no address", "0.0.0.0:8080"),
+        ("[server]\nrequest_timeout = '5'", 2, "`5`, which is no duration", "`5s`"),
+        ("[server]\nrequest_timeout = '-5s'", 2, "no duration", "`250ms`"),
+        ("[server]\nrequest_timeout = '0s'", 2, "is `0s`", "from `100ms` to `5m`"),
+        ("[ci]\nsignature_lifetime = '11m'", 2, "is `11m`", "from `10s` to `10m`"),
+        ("[ci]\ndefault_region = 'Beijing'", 2, "`ci.default_region` is `Beijing`", "ap-chongqing"),
+        ("[[ci.buckets]]\nname = 'nobody'\nregion = 'r'", 2, "`ci.buckets[0].name` is `nobody`", "APPID"),
+        ("[credentials]\napp_ids = ['x']", 2, "`credentials.app_ids[0]` is `x`", "APPID"),
+        ("[audit]\non_failure = 'ignore'", 2, "is `ignore`", "one of `refuse`, `serve`"),
+        ("[limits]\nper_caller = '100'", 2, "no rate", "`100/1s`"),
+        ("[telemetry]\nlog_format = 'a\\u001bb'".replace('\'', "\"").as_str(), 2, "is `a\\u{1b}b`", "`json`, `text`"),
+    ] {
+        assert_told(&only(text), line, what, hint);
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_not_trusted_needs_the_operators_word_and_is_not_repeated() {
+    assert_told(&only("[ci]\nendpoint = 'http://10.0.0.1'"), 2, "not trusted", "unsafe_endpoint = true");
+    let mistake = only("[ci]\nendpoint = 'https://u:marker@h'");
+    assert_told(&mistake, 2, "cannot be used", "scheme, host and port only");
+    assert!(!mistake.to_string().contains("marker"));
+}
+
+#[test]
+fn an_issuer_needs_exactly_one_source_of_keys_that_goes_with_its_algorithms() {
+    let entry = |keys: &str, algorithms: &str| {
+        let text = format!("[policy]\nfile = 'p'\n[[auth.jwt]]\nissuer = 'i'\naudience = 'a'\n{keys}\n{algorithms}\n");
+        only_of(&text, &[])
+    };
+    assert_told(&entry("", "algorithms = ['RS256']"), 3, "`auth.jwt[0].jwks_file` is missing", "secret_file");
+    let both = entry("jwks_file = 'j'\nsecret_file = 's'", "algorithms = ['RS256']");
+    assert_told(&both, 7, "is set, and jwks_file too", "keep one");
+    assert_told(&entry("jwks_file = 'j'", "algorithms = ['RS256', 'HS256']"), 7, "does not go with jwks_file", "RS256");
+    assert_told(&entry("secret_file = 's'", "algorithms = ['ES256']"), 7, "does not go with secret_file", "`HS256`");
+    assert_told(&entry("jwks_file = 'j'", "algorithms = ['none']"), 7, "is `none`", "`EdDSA`");
+    assert_told(&entry("jwks_file = 'j'", "algorithms = []"), 7, "is empty", "at least one");
+    assert_told(&entry("jwks_file = 'j'", ""), 3, "`auth.jwt[0].algorithms` is missing", "RS256");
+}
+
+#[test]
+fn what_is_given_twice_or_contradicts_itself_is_told() {
+    let second = "[[auth.jwt]]\nissuer = 'https://i'\naudience = 'b'\nalgorithms = ['RS256']\njwks_file = 'k'";
+    assert!(only(second).what().contains("`auth.jwt[1].issuer` is the issuer of an earlier entry"));
+    let bucket = "[[ci.buckets]]\nname = 'a-1'\nregion = 'r'\n";
+    assert_told(&only(&format!("{bucket}{bucket}")), 5, "`ci.buckets[1].name`", "keep one");
+    assert_told(&only("[credentials]\nfile = 'k'"), 2, "source is `environment`", "source = \"file\"");
+    assert_told(&only("[credentials]\nsource = 'file'"), 1, "`credentials.file` is missing", "secret_key");
+    assert_told(&only("[server]\ntls = { certificate = 'c' }"), 2, "`server.tls.private_key` is missing", "PEM");
+    assert_told(&only("[admin]\nlisten = '127.0.0.1:8080'"), 2, "taken by `server.listen`", "port of its own");
+    assert_told(&only("[admin]\nlisten = '0.0.0.0:8080'"), 2, "taken by `server.listen`", "port of its own");
+    assert_told(&only("[ci]\nresponse_timeout = '20s'"), 2, "never comes", "server.request_timeout");
+}
+
+#[test]
+fn a_default_that_another_key_makes_pointless_is_no_mistake() {
+    assert!(with("[server]\nrequest_timeout = '1s'\n").is_ok());
+    assert!(with("[server]\nlisten = '127.0.0.1:0'\n[admin]\nlisten = '127.0.0.1:0'\n").is_ok());
+}
+
+#[test]
+fn what_comes_later_is_known_and_refused_with_what_to_use_instead() {
+    for (text, line, what, hint) in [
+        ("[auth.api_keys]\nfile = 'x'", 1, "`auth.api_keys`", "[[auth.jwt]]"),
+        ("[auth.mtls]\nuser_from = 'san_uri'", 1, "`auth.mtls`", "server.tls.client_ca"),
+        ("[telemetry]\notlp_endpoint = 'x'", 2, "`telemetry.otlp_endpoint`", "/metrics"),
+        ("[credentials]\nsource = 'cvm_role'", 2, "`credentials.source`", "`file` or `environment`"),
+        ("[credentials]\nsource = 'assume_role'", 2, "`credentials.source`", "`file`"),
+        ("[credentials]\nsource = 'web_identity'", 2, "`credentials.source`", "`file`"),
+        ("[credentials]\nsource = 'command'", 2, "`credentials.source`", "`file`"),
+    ] {
+        let mistake = only(text);
+        assert_told(&mistake, line, what, hint);
+        assert!(mistake.what().ends_with("is not available in this build yet"), "{mistake}");
+    }
+    let url = only_of(&LEAST.replace("jwks_file = 'keys.json'", "jwks_url = 'https://i/k'"), &[]);
+    assert_told(&url, 7, "`auth.jwt[0].jwks_url` is not available in this build yet", "jwks_file");
+}
+
+#[test]
+fn a_value_from_the_environment_is_located_by_its_variable() {
+    for (name, value, what, hint) in [
+        ("CI_GATEWAY__SERVER__LISTEN", "x", "`server.listen` is `x`", "127.0.0.1:8080"),
+        ("CI_GATEWAY__SERVER__MAX_CONNECTIONS", "1e3", "out of bounds", "whole number"),
+        ("CI_GATEWAY__CI__UNSAFE_ENDPOINT", "yes", "neither true nor false", "`true`"),
+        ("CI_GATEWAY__SERVER__TYPO", "marker", "unknown key `server.typo`", "known here: drain_delay"),
+        ("CI_GATEWAY__AUTH__JWT__0__ALGORITHMS", "RS256,none", "is `none`", "`EdDSA`"),
+        ("CI_GATEWAY__AUTH__JWT__0__LEEWAY", "1h", "is `1h`", "to `5m`"),
+        ("CI_GATEWAY__AUTH__JWT", "x", "is a list of tables", "two brackets"),
+        ("CI_GATEWAY__SERVER", "x", "does not go with what is set there", "only keys take a value"),
+        ("CI_GATEWAY__SERVER__0__LISTEN", "x", "does not go with what is set there", "by its number"),
+        ("CI_GATEWAY__SERVER__LISTEN__X", "x", "does not go with what is set there", "only keys take a value"),
+        ("CI_GATEWAY__SERVER__TLS__CERTIFICATE", "x", "`server.tls.private_key` is missing", "PEM"),
+    ] {
+        let mistake = only_of(LEAST, &[(name, value)]);
+        assert_eq!((mistake.place(), mistake.line()), (format!("environment variable {name}").as_str(), None));
+        assert!(mistake.what().contains(what) && mistake.hint_text().unwrap().contains(hint), "{mistake}");
+        assert!(!mistake.to_string().contains("marker"));
+    }
+}
+
+#[test]
+fn an_entry_that_variables_skip_is_missing() {
+    let name = "CI_GATEWAY__CI__BUCKETS__1__NAME";
+    let region = "CI_GATEWAY__CI__BUCKETS__1__REGION";
+    let mistake = only_of(LEAST, &[(name, "a-1"), (region, "r")]);
+    assert!(mistake.what().contains("`ci.buckets[0]` is missing"), "{mistake}");
+}
+
+#[test]
+fn a_variable_does_not_hide_that_the_file_has_no_table_there() {
+    let text = format!("server = 5\n{LEAST}");
+    let mistakes = parse_with(&text, &[("CI_GATEWAY__SERVER__LISTEN", "127.0.0.1:1")]).unwrap_err().into_vec();
+    assert_told(&mistakes[0], 1, "`server` is a table", "[server]");
+    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+}
+
+#[test]
+fn every_mistake_is_told_at_once_and_in_the_order_of_the_file() {
+    let text = "[telemetry]\nlog_format = 'xml'\n[server]\nlisten = 'x'\ntypo = 1\n[admin]\nlisten = 1\n[policy]\n";
+    let mistakes = parse_with(text, &[("CI_GATEWAY__CI__ENDPOINT", "x")]).unwrap_err().into_vec();
+    let lines: Vec<_> = mistakes.iter().map(Mistake::line).collect();
+    assert_eq!(lines, [Some(2), Some(4), Some(5), Some(7), Some(8), None, None], "{mistakes:?}");
+    assert_eq!(mistakes[6].place(), "environment variable CI_GATEWAY__CI__ENDPOINT");
+}
+
+#[test]
+fn broken_toml_is_told_with_its_line_and_with_what_the_environment_has_wrong() {
+    let mistakes = parse_with("[server]\nlisten = 127.0.0.1\n", &[("CI_GATEWAY__X.Y", "1")]).unwrap_err().into_vec();
+    assert_told(&mistakes[0], 2, "not TOML at column", "double quotes");
+    assert_eq!(mistakes.last().unwrap().place(), "environment variable CI_GATEWAY__X.Y");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let not_there = Config::load(&folder.path().join("gw.toml")).unwrap_err().to_string();
+    assert!(not_there.contains("gw.toml: cannot be read") && not_there.contains("--config"), "{not_there}");
+    let latin = folder.path().join("latin.toml");
+    std::fs::write(&latin, b"[server]\n# gr\xfc\xdfe\n").unwrap();
+    assert!(Config::load(&latin).unwrap_err().to_string().contains("latin.toml:2: is not UTF-8"));
+    assert!(Config::load(folder.path()).is_err());
+    assert!(Config::load(Path::new("/dev/zero")).unwrap_err().to_string().contains("is larger than"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "\\PC{0,200}") {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn nothing_that_looks_like_a_configuration_makes_the_reader_panic(
+        lines in proptest::collection::vec(
+            "(\\[{1,2}(server|auth\\.jwt|ci\\.buckets|\"a\\[9{12}\\]\")\\]{1,2})|((listen|tls|jwt|\"x\\[-1\\]\"|a\\.b) = (1|-9{20}|'x'|\\{a = 1\\}|\\[1, 'x'\\]|nan|1979-05-27))", 0..8),
+        name in "CI_GATEWAY_{1,3}[A-Z_0-9\\[\\].-]{0,20}",
+        value in "\\PC{0,20}",
+    ) {
+        let _ = parse_with(&lines.join("\n"), &[(&name, &value)]);
+        let _ = parse_with(&format!("{LEAST}{}", lines.join("\n")), &[(&name, &value)]);
+    }
+}

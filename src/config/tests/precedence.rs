@@ -1,0 +1,149 @@
+//! Which layer wins, and what a value from each of them becomes.
+
+use super::*;
+use crate::api::Rate;
+use crate::auth::{Algorithm, KeySource};
+use crate::credentials::Source;
+
+fn env_of(environment: &[(&str, &str)]) -> Config {
+    parse_with(LEAST, environment).unwrap()
+}
+
+#[test]
+fn a_small_file_is_filled_up_with_the_defaults() {
+    let config = parse(LEAST).unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.server.listener.max_connections, 1024);
+    assert_eq!(config.server.listener.tls, None);
+    assert_eq!(config.server.request_timeout, Duration::from_secs(15));
+    assert_eq!(config.admin.listen.to_string(), "127.0.0.1:9090");
+    assert_eq!(config.policy_file, Path::new("/etc/gw/policy.json"));
+    assert_eq!(config.issuers[0].keys, KeySource::Jwks("/etc/gw/keys.json".into()));
+    assert_eq!(config.credentials.source, Source::Environment);
+    assert_eq!(config.ci.default_region, None);
+    assert_eq!(config.ci.signature_lifetime, Duration::from_secs(300));
+    assert_eq!(config.limits, Limits { in_flight: 512, per_caller: None });
+    assert_eq!(config.log_format, LogFormat::Json);
+}
+
+#[test]
+fn everything_that_can_be_written_arrives() {
+    let config = with(
+        "[server]\nlisten = '[::1]:1'\nmax_connections = 7\nheader_read_timeout = '1s'\nrequest_timeout = '1m30s'\n\
+         drain_delay = '0s'\ndrain_timeout = '1m'\ntls = { certificate = '/c.pem', private_key = 'k.pem', client_ca = 'a.pem' }\n\
+         [admin]\nlisten = '0.0.0.0:2'\n[credentials]\nsource = 'file'\nfile = 'k'\napp_ids = ['1', '2']\n\
+         [ci]\ndefault_region = 'ap-x'\nendpoint = 'http://10.0.0.1:1'\nunsafe_endpoint = true\n\
+         signature_lifetime = '10m'\nconnect_timeout = '10ms'\nresponse_timeout = '3s'\n\
+         [[ci.buckets]]\nname = 'b-1'\nregion = 'ap-y'\n[audit]\nfile = 'a.jsonl'\non_failure = 'serve'\n\
+         [limits]\nin_flight = 1\nper_caller = '3/2s'\n[telemetry]\nlog_format = 'text'\n",
+    )
+    .unwrap();
+    let tls = config.server.listener.tls.as_ref().unwrap();
+    assert_eq!(
+        (tls.certificate.to_str(), tls.client_ca.as_deref()),
+        (Some("/c.pem"), Some(Path::new("/etc/gw/a.pem")))
+    );
+    assert_eq!(config.server.request_timeout, Duration::from_secs(90));
+    assert_eq!(config.credentials.source, Source::File("/etc/gw/k".into()));
+    assert_eq!(config.credentials.app_ids.len(), 2);
+    assert_eq!(config.ci.upstream.endpoint.as_ref().unwrap().to_string(), "http://10.0.0.1:1");
+    assert_eq!(config.ci.buckets[&"b-1".parse().unwrap()].as_str(), "ap-y");
+    assert_eq!(config.limits.per_caller, Some(Rate { requests: 3, period: Duration::from_secs(2) }));
+    assert_eq!(config.log_format, LogFormat::Text);
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
+    let text = format!("{LEAST}[server]\nlisten = '127.0.0.1:1'\nmax_connections = 5\n");
+    let config = parse_with(&text, &[("CI_GATEWAY__SERVER__LISTEN", "127.0.0.1:2")]).unwrap();
+    assert_eq!(config.server.listen.port(), 2);
+    assert_eq!(config.server.listener.max_connections, 5);
+    assert_eq!(config.set_by_environment, ["CI_GATEWAY__SERVER__LISTEN"]);
+}
+
+#[test]
+fn every_kind_of_value_can_come_from_the_environment() {
+    let config = env_of(&[
+        ("CI_GATEWAY__SERVER__MAX_CONNECTIONS", "12"),
+        ("CI_GATEWAY__SERVER__DRAIN_DELAY", "1m"),
+        ("CI_GATEWAY__SERVER__TLS__CERTIFICATE", "c"),
+        ("CI_GATEWAY__SERVER__TLS__PRIVATE_KEY", "k"),
+        ("CI_GATEWAY__CI__UNSAFE_ENDPOINT", "true"),
+        ("CI_GATEWAY__CI__ENDPOINT", "http://h:1"),
+        ("CI_GATEWAY__CREDENTIALS__APP_IDS", "007, 12"),
+        ("CI_GATEWAY__CI__BUCKETS__0__NAME", "b-1"),
+        ("CI_GATEWAY__CI__BUCKETS__0__REGION", "ap-y"),
+        ("CI_GATEWAY__LIMITS__PER_CALLER", "1/1s"),
+    ]);
+    assert_eq!(config.server.listener.max_connections, 12);
+    assert_eq!(config.server.listener.tls.unwrap().certificate, Path::new("/etc/gw/c"));
+    assert_eq!(config.ci.upstream.endpoint.unwrap().to_string(), "http://h:1");
+    assert_eq!(config.ci.buckets.len(), 1);
+    // The crate's own parsing would have made a 7 of the first.
+    assert_eq!(config.credentials.app_ids.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["007", "12"]);
+}
+
+#[test]
+fn a_variable_changes_one_key_of_an_entry_and_can_add_an_entry() {
+    let config = env_of(&[
+        ("CI_GATEWAY__AUTH__JWT__0__AUDIENCE", "b,c"),
+        ("CI_GATEWAY__AUTH__JWT[1]__ISSUER", "second"),
+        ("CI_GATEWAY__AUTH__JWT[1]__AUDIENCE", "d"),
+        ("CI_GATEWAY__AUTH__JWT__1__ALGORITHMS", "HS256"),
+        ("CI_GATEWAY__AUTH__JWT__1__SECRET_FILE", "s"),
+    ]);
+    assert_eq!(config.issuers[0].issuer, "https://i");
+    assert_eq!(config.issuers[0].audiences, ["b", "c"]);
+    assert_eq!(config.issuers[1].algorithms, [Algorithm::Hs256]);
+    assert_eq!(config.issuers[1].keys, KeySource::Secret("/etc/gw/s".into()));
+}
+
+#[test]
+fn a_text_alone_is_a_list_of_one_and_keeps_its_commas() {
+    let config = parse(&LEAST.replace("'a'", "'a,b'")).unwrap();
+    assert_eq!(config.issuers[0].audiences, ["a,b"]);
+}
+
+#[test]
+fn what_is_shown_has_the_shape_of_the_file_and_the_digest_of_its_text() {
+    let config = env_of(&[("CI_GATEWAY__SERVER__DRAIN_DELAY", "90s")]);
+    let shown = config.redacted();
+    assert_eq!(shown["server"]["drain_delay"], "1m30s");
+    assert_eq!(shown["auth"]["jwt"][0]["jwks_file"], "/etc/gw/keys.json");
+    assert_eq!(shown["digest"], format!("sha256:{}", hex::encode(Sha256::digest(LEAST))));
+    assert_eq!(shown["set_by_environment"][0], "CI_GATEWAY__SERVER__DRAIN_DELAY");
+}
+
+#[test]
+fn what_is_shown_can_be_given_back_and_means_the_same() {
+    let config = with(
+        "[credentials]\napp_ids = ['1']\n[ci]\ndefault_region = 'ap-x'\n[[ci.buckets]]\nname = 'b-1'\nregion = 'ap-y'\n\
+         [limits]\nper_caller = '3/2s'\n[server]\ntls = { certificate = 'c', private_key = 'k' }\n",
+    )
+    .unwrap();
+    let mut shown = config.redacted();
+    for added in ["digest", "set_by_environment"] {
+        shown.as_object_mut().unwrap().remove(added);
+    }
+    let again = parse(&toml_of(&shown)).unwrap();
+    assert_eq!(Config { digest: config.digest.clone(), ..again }, config);
+}
+
+/// JSON without nulls is nearly TOML: an inline table for every object.
+fn toml_of(value: &serde_json::Value) -> String {
+    fn inline(value: &serde_json::Value) -> String {
+        match value {
+            serde_json::Value::Object(fields) => {
+                let fields = fields.iter().filter(|(_, field)| !field.is_null());
+                let fields: Vec<_> = fields.map(|(name, field)| format!("{name} = {}", inline(field))).collect();
+                format!("{{ {} }}", fields.join(", "))
+            }
+            serde_json::Value::Array(items) => {
+                format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", "))
+            }
+            plain => plain.to_string(),
+        }
+    }
+    let sections = value.as_object().unwrap().iter();
+    sections.map(|(name, section)| format!("{name} = {}\n", inline(section))).collect()
+}
