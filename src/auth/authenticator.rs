@@ -1,0 +1,80 @@
+//! The whole way from a request's head to its caller.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use http::HeaderMap;
+use jiff::Timestamp;
+
+use super::claims::Rules;
+use super::jwt::Unverified;
+use super::keys::KeyRing;
+use super::{IssuerSettings, Reason, Refused, bearer};
+use crate::domain::{Caller, Mistake, Mistakes};
+
+/// The issuers whose tokens are accepted, with their keys at hand. It never changes: new keys are a new one.
+pub struct Authenticator {
+    issuers: Box<[Issuer]>,
+}
+
+struct Issuer {
+    rules: Rules,
+    keys: KeyRing,
+}
+
+impl Authenticator {
+    /// Reads the key file of every issuer.
+    ///
+    /// # Errors
+    /// Every mistake in the settings and in the files, each with the issuer or the file that it is in. Secrets
+    /// are not shown.
+    pub fn load(settings: &[IssuerSettings]) -> Result<Self, Mistakes> {
+        let (mut issuers, mut mistakes, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for one in settings {
+            mistakes.extend(one.mistakes());
+            if !names.insert(&one.issuer) {
+                let what = "this issuer is configured twice: its keys and rules would be ambiguous";
+                mistakes.push(Mistake::new(one.place(), what).hint("put all of its keys and audiences into one"));
+            }
+            match KeyRing::load(one) {
+                Ok(keys) => issuers.push(Issuer { rules: Rules::new(one), keys }),
+                Err(found) => mistakes.extend(found.into_vec()),
+            }
+        }
+        Mistakes::unless_any(mistakes, Self { issuers: issuers.into() })
+    }
+
+    /// The caller whose token stands in `headers` and holds at `now`.
+    ///
+    /// # Errors
+    /// [`Refused`], which carries nothing of the token.
+    pub fn authenticate(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Refused> {
+        self.caller(bearer::token(headers)?, now).map_err(Refused::BadToken)
+    }
+
+    /// The exact `iss` of every accepted issuer, as configured.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.issuers.iter().map(|issuer| issuer.rules.issuer())
+    }
+
+    /// The order matters: nothing but `iss`, `alg` and `kid` is looked at before the signature holds.
+    fn caller(&self, token: &str, now: Timestamp) -> Result<Caller, Reason> {
+        let token = Unverified::parse(token)?;
+        let claimed = token.issuer().ok_or(Reason::UnknownIssuer)?;
+        let issuer = self.issuers.iter().find(|issuer| issuer.rules.issuer() == claimed);
+        let issuer = issuer.ok_or(Reason::UnknownIssuer)?;
+        let key = issuer.keys.find(token.header()).ok_or(Reason::UnknownKey)?;
+        let claims = token.verify(key)?;
+        issuer.rules.caller(&claims, now)
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys_by_issuer = self.issuers.iter().map(|issuer| (issuer.rules.issuer(), issuer.keys.len()));
+        f.debug_map().entries(keys_by_issuer).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

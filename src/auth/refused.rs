@@ -1,0 +1,132 @@
+//! Why a request has no caller: one sentence for whoever asked, one word for the log.
+
+/// A request without a proved caller.
+///
+/// The two cases are told apart to the caller because RFC 6750 section 3.1 says so; the [`Reason`] is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refused {
+    /// No credentials of a kind that the gateway knows.
+    NoCredentials,
+    /// Credentials that do not hold.
+    BadToken(Reason),
+}
+
+/// Why a token does not hold. For the log alone: whoever guesses at tokens learns nothing from the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// More than one `Authorization` header.
+    SeveralCredentials,
+    /// Over 8 KiB.
+    TooLong,
+    /// Not three parts of strict base64url (RFC 7515 sections 2 and 7.1).
+    Malformed,
+    /// The header is not an object of well-typed members that stand once each.
+    MalformedHeader,
+    /// The header asks for something that is not done here: `crit`, `b64`, `zip`, `enc`.
+    UnsupportedHeader,
+    /// `typ` says that this is another kind of token.
+    WrongType,
+    /// `alg` is not an algorithm of the gateway; `none` is one of these.
+    UnsupportedAlgorithm,
+    /// The claims are not an object whose members stand once each.
+    MalformedClaims,
+    /// `iss` is none of the configured issuers.
+    UnknownIssuer,
+    /// The issuer has no key of that `kid`, or, without a `kid`, not exactly one key for `alg`.
+    UnknownKey,
+    /// `alg` is not the algorithm of the key.
+    WrongAlgorithm,
+    /// The signature is not the key's.
+    BadSignature,
+    /// `aud` is missing, of the wrong type, or names none of our audiences.
+    WrongAudience,
+    /// `exp` is missing or not a number.
+    InvalidExpiry,
+    /// `exp` has passed.
+    Expired,
+    /// `exp` lies further from `iat` than any token may live.
+    LivesTooLong,
+    /// `nbf` is not a number.
+    InvalidNotBefore,
+    /// `nbf` has not come yet.
+    NotYetValid,
+    /// `iat` is not a number.
+    InvalidIssuedAt,
+    /// `iat` lies in the future.
+    IssuedInFuture,
+    /// The claim that names the caller is missing, of the wrong type, or no name.
+    InvalidCaller,
+    /// The claim that lists the groups is of the wrong type.
+    InvalidGroups,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 22] = [
+        Self::SeveralCredentials,
+        Self::TooLong,
+        Self::Malformed,
+        Self::MalformedHeader,
+        Self::UnsupportedHeader,
+        Self::WrongType,
+        Self::UnsupportedAlgorithm,
+        Self::MalformedClaims,
+        Self::UnknownIssuer,
+        Self::UnknownKey,
+        Self::WrongAlgorithm,
+        Self::BadSignature,
+        Self::WrongAudience,
+        Self::InvalidExpiry,
+        Self::Expired,
+        Self::LivesTooLong,
+        Self::InvalidNotBefore,
+        Self::NotYetValid,
+        Self::InvalidIssuedAt,
+        Self::IssuedInFuture,
+        Self::InvalidCaller,
+        Self::InvalidGroups,
+    ];
+
+    /// The word in the log and in a metric's label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SeveralCredentials => "several_credentials",
+            Self::TooLong => "too_long",
+            Self::Malformed => "malformed",
+            Self::MalformedHeader => "malformed_header",
+            Self::UnsupportedHeader => "unsupported_header",
+            Self::WrongType => "wrong_type",
+            Self::UnsupportedAlgorithm => "unsupported_algorithm",
+            Self::MalformedClaims => "malformed_claims",
+            Self::UnknownIssuer => "unknown_issuer",
+            Self::UnknownKey => "unknown_key",
+            Self::WrongAlgorithm => "wrong_algorithm",
+            Self::BadSignature => "bad_signature",
+            Self::WrongAudience => "wrong_audience",
+            Self::InvalidExpiry => "invalid_expiry",
+            Self::Expired => "expired",
+            Self::LivesTooLong => "lives_too_long",
+            Self::InvalidNotBefore => "invalid_not_before",
+            Self::NotYetValid => "not_yet_valid",
+            Self::InvalidIssuedAt => "invalid_issued_at",
+            Self::IssuedInFuture => "issued_in_future",
+            Self::InvalidCaller => "invalid_caller",
+            Self::InvalidGroups => "invalid_groups",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own() {
+        let words: HashSet<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        assert_eq!(words.len(), Reason::ALL.len());
+        assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+    }
+}

@@ -1,0 +1,148 @@
+//! What the configuration says about an issuer.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Algorithm;
+use crate::domain::Mistake;
+
+/// Clocks that differ by more are broken; RFC 7519 section 4.1.4 speaks of "no more than a few minutes".
+const LARGEST_LEEWAY: Duration = Duration::from_secs(5 * 60);
+
+/// An issuer of JWTs whose tokens are accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerSettings {
+    /// The exact `iss`.
+    pub issuer: String,
+    /// At least one of these must stand in `aud`.
+    pub audiences: Vec<String>,
+    /// The algorithms that its keys may be used with.
+    pub algorithms: Vec<Algorithm>,
+    /// Where its keys are.
+    pub keys: KeySource,
+    /// The claim that names the caller; `sub` unless configured.
+    pub user_claim: String,
+    /// The claim that lists the caller's groups; `groups` unless configured.
+    pub groups_claim: String,
+    /// How far clocks may differ, at most five minutes.
+    pub leeway: Duration,
+}
+
+/// Where an issuer's keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// A file with a shared secret, for HS256.
+    Secret(PathBuf),
+    /// A JWK set (RFC 7517) of public keys, for the asymmetric algorithms.
+    Jwks(PathBuf),
+}
+
+impl IssuerSettings {
+    /// Every contradiction among the settings; the key file is not opened.
+    pub(super) fn mistakes(&self) -> Vec<Mistake> {
+        let mut found = Vec::new();
+        let mut say = |what: String, hint: &str| found.push(Mistake::new(self.place(), what).hint(hint));
+        if self.issuer.is_empty() {
+            say("the issuer is empty".to_owned(), "write the exact `iss` of its tokens");
+        }
+        if self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
+            say("an audience is missing or empty".to_owned(), "write what its tokens carry as `aud`");
+        }
+        for (name, claim) in [("user_claim", &self.user_claim), ("groups_claim", &self.groups_claim)] {
+            if claim.is_empty() {
+                say(format!("{name} is empty"), "name a claim, or leave the key out for the default");
+            }
+        }
+        if self.leeway > LARGEST_LEEWAY {
+            say(format!("a leeway of {:?} is over five minutes", self.leeway), "set the clocks right; 30s is plenty");
+        }
+        if self.algorithms.is_empty() {
+            say("no algorithm is allowed".to_owned(), self.keys.fitting_algorithms());
+        }
+        for algorithm in self.algorithms.iter().filter(|algorithm| !self.keys.fits(**algorithm)) {
+            let what = format!("`{}` cannot be used with {}", algorithm.as_str(), self.keys.in_words());
+            say(what, self.keys.fitting_algorithms());
+        }
+        found
+    }
+
+    /// The words by which a mistake in these settings is found.
+    pub(super) fn place(&self) -> String {
+        format!("[[auth.jwt]] with issuer `{}`", self.issuer.escape_debug())
+    }
+}
+
+impl KeySource {
+    /// One key, one family: a public key must never be taken for an HMAC secret (RFC 8725 section 3.1).
+    fn fits(&self, algorithm: Algorithm) -> bool {
+        match self {
+            Self::Secret(_) => algorithm.is_symmetric(),
+            Self::Jwks(_) => !algorithm.is_symmetric(),
+        }
+    }
+
+    fn in_words(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "a shared secret",
+            Self::Jwks(_) => "a set of public keys",
+        }
+    }
+
+    fn fitting_algorithms(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "write algorithms = [\"HS256\"] beside secret_file",
+            Self::Jwks(_) => "write some of \"RS256\", \"ES256\" and \"EdDSA\" beside jwks_file",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> IssuerSettings {
+        IssuerSettings {
+            issuer: "https://issuer.example".to_owned(),
+            audiences: vec!["ci-gateway".to_owned()],
+            algorithms: vec![Algorithm::Hs256],
+            keys: KeySource::Secret("secret".into()),
+            user_claim: "sub".to_owned(),
+            groups_claim: "groups".to_owned(),
+            leeway: Duration::from_secs(30),
+        }
+    }
+
+    #[test]
+    fn settings_without_a_contradiction_have_no_mistake() {
+        assert_eq!(settings().mistakes(), []);
+        let keys = KeySource::Jwks("jwks".into());
+        let algorithms = vec![Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa];
+        assert_eq!(IssuerSettings { keys, algorithms, ..settings() }.mistakes(), []);
+    }
+
+    #[test]
+    fn every_contradiction_is_told_at_once_with_the_issuer_and_a_cure() {
+        let broken = IssuerSettings {
+            audiences: vec![],
+            algorithms: vec![Algorithm::Hs256, Algorithm::Es256],
+            user_claim: String::new(),
+            leeway: Duration::from_secs(301),
+            ..settings()
+        };
+        let told: Vec<String> = broken.mistakes().iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 4, "{told:#?}");
+        assert!(told.iter().all(|line| line.contains("https://issuer.example") && line.contains("hint: ")));
+    }
+
+    #[test]
+    fn no_algorithm_and_one_of_the_wrong_family_are_refused() {
+        for (keys, algorithms) in [
+            (KeySource::Secret("s".into()), vec![]),
+            (KeySource::Jwks("j".into()), vec![]),
+            (KeySource::Secret("s".into()), vec![Algorithm::Rs256]),
+            (KeySource::Jwks("j".into()), vec![Algorithm::Hs256]),
+        ] {
+            assert_eq!(IssuerSettings { keys, algorithms, ..settings() }.mistakes().len(), 1);
+        }
+    }
+}
