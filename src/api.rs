@@ -2,12 +2,14 @@
 
 mod catalogue;
 mod openapi;
+mod peer;
 mod refusal;
 
 use std::time::Duration;
 
 pub use catalogue::{Entry, Explanation, entry};
 pub use openapi::DOCUMENT;
+pub use peer::Peer;
 pub use refusal::Refusal;
 
 /// Bounds on the work in progress.

@@ -1,7 +1,38 @@
 //! Listeners: connections in, strict heads only, and an orderly end.
+//!
+//! A connection's bytes meet the `guard` first, which lets through inspected heads (`head`) and the bodies that
+//! they told of; hyper parses them, and the `reception` hands the requests on with what the connection knows. The
+//! caller owns the signals: [`serve`] runs until its [`Drain`] has come to its end.
+
+mod alarm;
+mod connections;
+mod drain;
+mod exchange;
+mod farewell;
+mod fields;
+mod guard;
+mod head;
+mod listener;
+mod reception;
+mod serve;
+mod streams;
+mod target;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod turn_away;
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use connections::Connections;
+pub use drain::{Drain, Ended};
+pub use head::{Framing, Head, inspect};
+pub use listener::{ListenError, Listener};
+pub use serve::serve;
+pub use tls::Tls;
+
+pub use crate::api::Peer;
 
 /// How a listener treats its connections.
 #[derive(Clone, Debug, PartialEq, Eq)]

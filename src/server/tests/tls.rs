@@ -1,0 +1,210 @@
+//! TLS, and HTTP/2 within it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Version};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::support::{Server, bodies, settings};
+use crate::server::{Drain, Ended, Settings, Tls, TlsSettings};
+
+/// An authority, and a certificate of it for `localhost`, which serves both ends.
+struct Papers {
+    folder: TempDir,
+    authority: CertificateDer<'static>,
+    certificate: CertificateDer<'static>,
+    key: KeyPair,
+}
+
+impl Papers {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority_key = KeyPair::generate().unwrap();
+        let authority = params.self_signed(&authority_key).unwrap();
+        let issuer = Issuer::new(params, authority_key);
+        let key = KeyPair::generate().unwrap();
+        let certificate =
+            CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        std::fs::write(folder.path().join("authority.pem"), authority.pem()).unwrap();
+        std::fs::write(folder.path().join("certificate.pem"), certificate.pem()).unwrap();
+        write_secret(&folder.path().join("key.pem"), &key.serialize_pem());
+        Self { folder, authority: authority.der().clone(), certificate: certificate.der().clone(), key }
+    }
+
+    fn settings(&self) -> TlsSettings {
+        let file = |name: &str| self.folder.path().join(name);
+        TlsSettings { certificate: file("certificate.pem"), private_key: file("key.pem"), client_ca: None }
+    }
+
+    async fn server(&self, tls: TlsSettings, header_read_timeout: Duration) -> Server {
+        let settings = Settings { tls: Some(tls), header_read_timeout, ..settings() };
+        Server::with(settings, Drain::new(Duration::ZERO, Duration::from_secs(5))).await
+    }
+
+    async fn connect(&self, server: &Server, alpn: &str, certified: bool) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.authority.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let builder = builder.with_root_certificates(roots);
+        let mut config = if certified {
+            let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
+            builder.with_client_auth_cert(vec![self.certificate.clone()], key).unwrap()
+        } else {
+            builder.with_no_client_auth()
+        };
+        config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
+        let stream = TcpStream::connect(server.listener).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    }
+}
+
+fn write_secret(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+type Sender = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
+
+/// A client of HTTP/2, and the task that ends with its connection.
+async fn http2(stream: TlsStream<TcpStream>) -> (Sender, tokio::task::JoinHandle<()>) {
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let ended = tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    (sender, ended)
+}
+
+async fn ask(sender: &mut Sender, request: http::request::Builder) -> (Version, String) {
+    let answer = sender.send_request(request.body(Full::default()).unwrap()).await.unwrap();
+    assert!(!answer.headers().contains_key("connection"));
+    let version = answer.version();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (version, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn the_client_chooses_between_http_1_and_http_2() {
+    let papers = Papers::new();
+    let server = papers.server(papers.settings(), Duration::from_secs(5)).await;
+
+    let mut stream = papers.connect(&server, "http/1.1", false).await.unwrap();
+    let requests = "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\nGET /b HTTP/1.1\r\n\r\n";
+    stream.write_all(requests.as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    assert_eq!(bodies(&answers), ["GET /a []", "Host"]);
+
+    let (mut sender, _) = http2(papers.connect(&server, "h2", false).await.unwrap()).await;
+    let told = ask(&mut sender, Request::get("https://localhost/a?b")).await;
+    assert_eq!(told, (Version::HTTP_2, "GET /a []".to_owned()));
+    for (request, refusal) in [
+        (Request::get("https://localhost/a/../b"), "TargetByte"),
+        (Request::get("https://localhost/;refused"), "TargetByte"),
+        (Request::get("https://localhost/").header("host", "other"), "Host"),
+        (Request::get("https://localhost/").header("x-api-key", "a").header("x-api-key", "b"), "RepeatedHeader"),
+        (Request::get("https://localhost/").header("expect", "x"), "Expectation"),
+        (Request::builder().method("TRACE").uri("https://localhost/"), "Method"),
+    ] {
+        assert_eq!(ask(&mut sender, request).await.1, refusal);
+    }
+    assert_eq!(ask(&mut sender, Request::get("https://localhost/who")).await.1, "false");
+}
+
+#[tokio::test]
+async fn a_drain_says_goodbye_to_http_2_and_lets_it_finish() {
+    let papers = Papers::new();
+    let server = papers.server(papers.settings(), Duration::from_secs(5)).await;
+    let (mut sender, _) = http2(papers.connect(&server, "h2", false).await.unwrap()).await;
+    let slow = ask(&mut sender, Request::get("https://localhost/slow"));
+    let start = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.drain.start();
+    };
+    let ((_, told), ()) = tokio::join!(slow, start);
+    assert_eq!(told, "GET /slow []");
+    drop(sender);
+    assert_eq!(server.ended.await.unwrap(), Ended { connections_cut: 0, lines_unfinished: 0 });
+}
+
+#[tokio::test]
+async fn an_idle_connection_of_http_2_is_closed() {
+    let papers = Papers::new();
+    let server = papers.server(papers.settings(), Duration::from_millis(200)).await;
+    let (mut sender, ended) = http2(papers.connect(&server, "h2", false).await.unwrap()).await;
+    assert_eq!(ask(&mut sender, Request::get("https://localhost/slow")).await.1, "GET /slow []");
+    tokio::time::timeout(Duration::from_secs(2), ended).await.expect("the connection stays open").unwrap();
+    assert!(sender.is_closed());
+
+    // One that never says a word of HTTP/2 after its handshake goes as well.
+    let mut silent = papers.connect(&server, "h2", false).await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(2), silent.read_to_end(&mut Vec::new())).await;
+    assert!(closed.is_ok());
+}
+
+#[tokio::test]
+async fn a_client_without_a_certificate_of_the_authority_is_not_let_in() {
+    let papers = Papers::new();
+    let with_clients = TlsSettings { client_ca: Some(papers.folder.path().join("authority.pem")), ..papers.settings() };
+    let server = papers.server(with_clients, Duration::from_secs(5)).await;
+    let request = b"GET /who HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let mut answer = String::new();
+    let mut known = papers.connect(&server, "http/1.1", true).await.unwrap();
+    known.write_all(request).await.unwrap();
+    known.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(bodies(&answer), ["true"]);
+
+    // With TLS 1.3 the client believes itself let in, until it reads.
+    let mut unknown = papers.connect(&server, "http/1.1", false).await.unwrap();
+    let _ = unknown.write_all(request).await;
+    assert!(unknown.read_to_string(&mut String::new()).await.is_err());
+    assert_eq!(server.connections.failed_handshakes(), 1);
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_come_is_not_waited_for() {
+    let papers = Papers::new();
+    let server = papers.server(papers.settings(), Duration::from_millis(200)).await;
+    assert_eq!(server.exchange(b"").await, "");
+    assert_eq!(server.connections.failed_handshakes(), 1);
+}
+
+#[test]
+fn a_mistake_in_the_files_names_the_file_and_shows_no_key() {
+    let papers = Papers::new();
+    let file = |name: &str| papers.folder.path().join(name);
+    let other = KeyPair::generate().unwrap().serialize_pem();
+    write_secret(&file("other.pem"), &other);
+    write_secret(&file("nonsense.pem"), "marker");
+    let good = papers.settings();
+    for (settings, place, what) in [
+        (TlsSettings { certificate: file("none.pem"), ..good.clone() }, "none.pem", "cannot be read"),
+        (TlsSettings { certificate: file("nonsense.pem"), ..good.clone() }, "nonsense.pem", "holds no certificate"),
+        (TlsSettings { private_key: file("nonsense.pem"), ..good.clone() }, "nonsense.pem", "holds no private key"),
+        (TlsSettings { private_key: file("other.pem"), ..good.clone() }, "certificate.pem", "private key"),
+        (TlsSettings { private_key: file("certificate.pem"), ..good.clone() }, "certificate.pem", "chmod 600"),
+        (TlsSettings { client_ca: Some(file("nonsense.pem")), ..good.clone() }, "nonsense.pem", "no certificate"),
+    ] {
+        let text = Tls::load(&settings).unwrap_err().to_string();
+        assert!(text.contains(place) && text.contains(what), "{text}");
+        assert!(!text.contains("marker") && !text.contains(other.lines().nth(1).unwrap()), "{text}");
+    }
+    assert!(Tls::load(&good).is_ok());
+}

@@ -1,0 +1,92 @@
+//! TLS of a listener: files in, an acceptor out.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use super::TlsSettings;
+use crate::credentials::read_secret_file;
+use crate::domain::Mistake;
+
+/// What a TLS listener needs, read and checked: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN (RFC 7301).
+#[derive(Clone)]
+pub struct Tls(Arc<ServerConfig>);
+
+impl Tls {
+    /// Reads the files and checks that they belong together.
+    ///
+    /// # Errors
+    /// A [`Mistake`] that names the file; nothing of the private key stands in it.
+    pub fn load(settings: &TlsSettings) -> Result<Self, Mistake> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let place = settings.certificate.display().to_string();
+        let chain = certificates(&settings.certificate)?;
+        let key = private_key(&settings.private_key)?;
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(|why| Mistake::new(place.as_str(), format!("TLS cannot be set up: {why}")))?;
+        let builder = match &settings.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
+        };
+        let mut config = builder.with_single_cert(chain, key).map_err(|why| {
+            Mistake::new(place, format!("the certificate cannot be used with its private key: {why}"))
+                .hint("give the server's own certificate first, and the private key that it was made for")
+        })?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self(Arc::new(config)))
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.0))
+    }
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Mistake> {
+    let place = path.display().to_string();
+    let pem = std::fs::read(path).map_err(|why| Mistake::new(place.as_str(), format!("cannot be read: {why}")))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match found {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) => Err(Mistake::new(place, "holds no certificate")
+            .hint("a PEM file is needed, with `-----BEGIN CERTIFICATE-----` in it")),
+        Err(why) => Err(Mistake::new(place, format!("is not PEM: {why}"))),
+    }
+}
+
+/// The error says nothing of the text, which may be a key.
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Mistake> {
+    let pem = read_secret_file(path)?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
+        Mistake::new(path.display().to_string(), "holds no private key")
+            .hint("a PEM file is needed, with an unencrypted `-----BEGIN PRIVATE KEY-----` in it")
+    })
+}
+
+fn client_verifier(path: &Path, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, Mistake> {
+    let place = path.display().to_string();
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|why| {
+            Mistake::new(place.as_str(), format!("holds a certificate that cannot be an authority: {why}"))
+        })?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map(|verifier| verifier as Arc<dyn ClientCertVerifier>)
+        .map_err(|why| Mistake::new(place, format!("cannot be used to check clients: {why}")))
+}
