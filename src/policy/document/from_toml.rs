@@ -1,0 +1,36 @@
+//! The tree of a TOML file.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Field, Findings, Node, Value};
+
+pub(super) fn read<'t>(text: &'t str, findings: &mut Findings<'_>) -> Option<Node<'t>> {
+    match DeTable::parse(text) {
+        Ok(root) => Some(Node { at: 0, value: table(root.into_inner()) }),
+        Err(why) => {
+            findings.add_syntax(why.span().map_or(0, |span| span.start), format!("not TOML: {}", why.message()));
+            None
+        }
+    }
+}
+
+/// The recursion ends: the parser refuses to nest deeper than 80.
+fn node(value: Spanned<DeValue<'_>>) -> Node<'_> {
+    let at = value.span().start;
+    let value = match value.into_inner() {
+        DeValue::String(text) => Value::Text(text),
+        DeValue::Datetime(time) => Value::Time(time),
+        DeValue::Array(items) => Value::List(items.into_iter().map(node).collect()),
+        DeValue::Table(fields) => table(fields),
+        DeValue::Integer(_) | DeValue::Float(_) => Value::Other("a number"),
+        DeValue::Boolean(_) => Value::Other("true or false"),
+    };
+    Node { at, value }
+}
+
+fn table(fields: DeTable<'_>) -> Value<'_> {
+    let field =
+        |(key, value): (Spanned<_>, _)| Field { at: key.span().start, key: key.into_inner(), node: node(value) };
+    Value::Table(fields.into_iter().map(field).collect())
+}

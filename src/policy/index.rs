@@ -1,0 +1,155 @@
+//! Which statements concern whom.
+//!
+//! A request looks up its caller and the caller's groups, so its cost does not grow with the number of
+//! callers, nor with statements about others.
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::domain::{Action, Caller};
+
+use super::actions::Actions;
+use super::principal::Principal;
+use super::statement::{Effect, Statement};
+
+/// How a line of `[users]` is named as a statement.
+pub(super) const SHORT_FORM: &str = "users.";
+
+/// One statement as it concerns one principal.
+///
+/// Effect and actions stand here and not behind the pointer: most entries are passed over by them.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    effect: Effect,
+    actions: Actions,
+    statement: Arc<Statement>,
+}
+
+impl Entry {
+    pub(super) fn new(effect: Effect, actions: Actions, statement: Statement) -> Self {
+        Self { effect, actions, statement: Arc::new(statement) }
+    }
+
+    pub(super) fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    pub(super) fn actions(&self) -> Actions {
+        self.actions
+    }
+
+    pub(super) fn statement(&self) -> &Statement {
+        &self.statement
+    }
+}
+
+/// The statements, by whom they concern.
+#[derive(Default)]
+pub(super) struct Index {
+    everyone: Vec<Entry>,
+    groups: HashMap<Box<str>, Arc<[Entry]>>,
+    users: HashMap<UserName, User>,
+}
+
+impl Index {
+    /// Every entry that concerns the caller; one may come twice, if two of its principals fit.
+    pub(super) fn concerning<'i>(&'i self, caller: &'i Caller) -> impl Iterator<Item = &'i Entry> {
+        let user = self.users.get(caller.name()).into_iter();
+        let own = user.flat_map(|user| user.entries.iter().chain(user.groups.iter().flat_map(|group| group.iter())));
+        let by_token = caller.groups().filter_map(|group| self.groups.get(group)).flat_map(|group| group.iter());
+        self.everyone.iter().chain(own).chain(by_token)
+    }
+
+    /// The name of the caller's line in `[users]`, if it allows the action.
+    pub(super) fn short_form(&self, caller: &Caller, action: Action) -> Option<&Arc<str>> {
+        let (name, user) = self.users.get_key_value(caller.name())?;
+        user.short_form.contains(action).then_some(&name.0)
+    }
+}
+
+/// The index while it is made: groups grow until every statement is read.
+#[derive(Default)]
+pub(super) struct Draft {
+    everyone: Vec<Entry>,
+    groups: HashMap<Box<str>, Vec<Entry>>,
+    users: HashMap<UserName, User>,
+}
+
+impl Draft {
+    /// Adds a statement for one of its principals.
+    pub(super) fn add(&mut self, principal: Principal<'_>, entry: Entry) {
+        match principal {
+            Principal::Everyone => self.everyone.push(entry),
+            Principal::User(name) => user(&mut self.users, name).entries.push(entry),
+            Principal::Group(name) => match self.groups.get_mut(name) {
+                Some(group) => group.push(entry),
+                None => drop(self.groups.insert(name.into(), vec![entry])),
+            },
+        }
+    }
+
+    /// Adds a line of `[users]`.
+    pub(super) fn allow_everywhere(&mut self, name: &str, actions: Actions) {
+        let user = user(&mut self.users, name);
+        user.short_form = user.short_form.and(actions);
+    }
+
+    /// Closes the lists and puts the members of `[groups]` to the groups that statements name; a group that
+    /// none names changes nothing.
+    pub(super) fn finish<'t>(self, members: impl IntoIterator<Item = (&'t str, &'t str)>) -> Index {
+        let Self { everyone, groups, mut users } = self;
+        let groups: HashMap<_, Arc<[Entry]>> = groups.into_iter().map(|(name, group)| (name, group.into())).collect();
+        for (group, member) in members {
+            if let Some(group) = groups.get(group) {
+                user(&mut users, member).groups.push(Arc::clone(group));
+            }
+        }
+        users.shrink_to_fit();
+        Index { everyone, groups, users }
+    }
+}
+
+/// What concerns one user by name.
+#[derive(Default)]
+struct User {
+    short_form: Actions,
+    entries: Vec<Entry>,
+    groups: Vec<Arc<[Entry]>>,
+}
+
+fn user<'u>(users: &'u mut HashMap<UserName, User>, name: &str) -> &'u mut User {
+    users.entry(UserName::new(name)).or_default()
+}
+
+/// A user's name that is kept as the name of its line in `[users]`: one text serves the look-up and the
+/// decision, for a hundred thousand users.
+struct UserName(Arc<str>);
+
+impl UserName {
+    fn new(name: &str) -> Self {
+        Self([SHORT_FORM, name].concat().into())
+    }
+}
+
+impl Borrow<str> for UserName {
+    fn borrow(&self) -> &str {
+        self.0.strip_prefix(SHORT_FORM).unwrap_or(&self.0)
+    }
+}
+
+impl PartialEq for UserName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for UserName {}
+
+impl Hash for UserName {
+    /// As the name alone, which is what is looked up.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Borrow::<str>::borrow(self).hash(state);
+    }
+}

@@ -1,0 +1,292 @@
+//! What is acted upon, and the patterns that statements write for it.
+
+use std::fmt;
+
+use crate::domain::{AppId, Bucket, Region};
+
+use super::findings::{Flaw, quoted};
+use super::glob;
+
+/// How resources are written, for hints.
+pub(super) const SPELLING: &str = "write `*`, or six parts as in `qcs::ci:REGION:uid/APPID:bucket/NAME-APPID/*`";
+
+const ROOT: &str = "bucket/";
+
+/// The bucket that a request is about, as policies see it.
+///
+/// CAM checks `ci:DescribeAsrBuckets` and its like against `*` only, because they list buckets. Here a
+/// describe is always about one bucket, so it is matched with that bucket like every other action.
+#[derive(Clone, Debug)]
+pub struct Resource<'a> {
+    app_id: &'a AppId,
+    region: &'a Region,
+    /// `bucket/<name>/`
+    path: String,
+}
+
+impl<'a> Resource<'a> {
+    /// All of `bucket`, which lies in `region`.
+    #[must_use]
+    pub fn bucket(bucket: &'a Bucket, region: &'a Region) -> Self {
+        let name = bucket.as_str();
+        let mut path = String::with_capacity(ROOT.len() + name.len() + 1);
+        path.push_str(ROOT);
+        path.push_str(name);
+        path.push('/');
+        Self { app_id: bucket.app_id(), region, path }
+    }
+}
+
+impl fmt::Display for Resource<'_> {
+    /// The name in CAM's six parts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "qcs::ci:{}:uid/{}:{}*", self.region, self.app_id, self.path)
+    }
+}
+
+/// The resources of a statement: `None` in a part stands for all.
+///
+/// INVARIANT: some bucket of some region can match; a pattern that none can is refused when it is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pattern {
+    region: Option<Box<str>>,
+    app_id: Option<Box<str>>,
+    path: Option<Box<str>>,
+}
+
+impl Pattern {
+    /// Reads `*` or CAM's six parts, `qcs:<project>:<service>:<region>:<account>:<path>`.
+    /// Source: <https://cloud.tencent.com/document/product/598/10606>.
+    ///
+    /// # Errors
+    /// A [`Flaw`] if a part cannot be evaluated here, or nothing can match. An allow that matches nothing is
+    /// a nuisance, but a deny that matches nothing lets pass what someone meant to stop.
+    pub(super) fn parse(text: &str) -> Result<Self, Flaw> {
+        if text == "*" {
+            return Ok(Self::default());
+        }
+        let mut parts = text.splitn(6, ':');
+        let mut part = || parts.next();
+        let (Some("qcs"), Some(project), Some(service), Some(region), Some(account), Some(path)) =
+            (part(), part(), part(), part(), part(), part())
+        else {
+            return Err(Flaw::new(format!("{} is no resource", quoted(text)), SPELLING));
+        };
+        if !project.is_empty() {
+            let what = format!("the resource {} names the project {}", quoted(text), quoted(project));
+            return Err(Flaw::new(
+                what,
+                "leave the second part empty, as in `qcs::ci:…`: CAM has no projects any more",
+            ));
+        }
+        if !service.is_empty() && !glob::fits(service, "ci") {
+            return Err(never(text, format!("its service is {}", quoted(service)), "write `ci`, as in `qcs::ci:…`"));
+        }
+        let pattern =
+            Self { region: a_region(text, region)?, app_id: an_account(text, account)?, path: a_path(text, path)? };
+        pattern.agrees_with_itself(text)
+    }
+
+    /// Whether the statement's resource takes in this one.
+    ///
+    /// The path is tried with and without its last slash: a deny for `bucket/<name>`, written without `/*`,
+    /// must not deny less than its author thought.
+    pub(super) fn matches(&self, resource: &Resource<'_>) -> bool {
+        let fits = |part: &Option<Box<str>>, text: &str| part.as_deref().is_none_or(|part| glob::fits(part, text));
+        let bare = resource.path.strip_suffix('/').unwrap_or(&resource.path);
+        fits(&self.region, resource.region.as_str())
+            && fits(&self.app_id, resource.app_id.as_str())
+            && (fits(&self.path, &resource.path) || fits(&self.path, bare))
+    }
+
+    /// Refuses an account that is not the one in the bucket's own name.
+    fn agrees_with_itself(self, text: &str) -> Result<Self, Flaw> {
+        let bucket = self.path.as_deref().and_then(named_bucket).and_then(|name| name.parse::<Bucket>().ok());
+        match (&self.app_id, bucket) {
+            (Some(account), Some(bucket)) if !glob::fits(account, bucket.app_id().as_str()) => {
+                let why = format!("`{bucket}` does not belong to `uid/{account}`");
+                Err(never(text, why, &format!("write `uid/{}`, or leave the account empty", bucket.app_id())))
+            }
+            (Some(_) | None, Some(_) | None) => Ok(self),
+        }
+    }
+}
+
+fn never(text: &str, why: String, hint: &str) -> Flaw {
+    Flaw::new(format!("the resource {} can never match: {why}", quoted(text)), hint)
+}
+
+fn a_region(text: &str, region: &str) -> Result<Option<Box<str>>, Flaw> {
+    if region.is_empty() || region == "*" {
+        return Ok(None);
+    }
+    let possible = if region.contains('*') { region.bytes().all(in_names) } else { region.parse::<Region>().is_ok() };
+    if possible {
+        return Ok(Some(region.into()));
+    }
+    let hint = "a region is written like `ap-chongqing`; leave it empty for all";
+    Err(never(text, format!("no region is called {}", quoted(region)), hint))
+}
+
+fn an_account(text: &str, account: &str) -> Result<Option<Box<str>>, Flaw> {
+    const HINT: &str =
+        "write `uid/<APPID>`, the number at the end of the bucket's name, or leave the account empty for all";
+    if account.is_empty() || account == "*" {
+        return Ok(None);
+    }
+    if account.starts_with("uin/") {
+        let what = format!("the account {} of the resource {} cannot be evaluated here", quoted(account), quoted(text));
+        return Err(Flaw::new(what, HINT));
+    }
+    match account.strip_prefix("uid/") {
+        Some(app_id) if app_id.bytes().all(|b| b == b'*') && !app_id.is_empty() => Ok(None),
+        Some(app_id) if app_id.replace('*', "0").parse::<AppId>().is_ok() => Ok(Some(app_id.into())),
+        Some(_) | None => Err(never(text, format!("no account is called {}", quoted(account)), HINT)),
+    }
+}
+
+fn a_path(text: &str, path: &str) -> Result<Option<Box<str>>, Flaw> {
+    const HINT: &str = "write `bucket/NAME-APPID/*`, or `bucket/*` for all";
+    if path == "*" {
+        return Ok(None);
+    }
+    let (literal, _) = path.split_once('*').unwrap_or((path, ""));
+    let in_bucket = literal.starts_with(ROOT) || (path.contains('*') && ROOT.starts_with(literal));
+    // What is asked about is `bucket/<name>/`, so nothing but `*` can match after a second slash.
+    let whole_bucket = path.splitn(3, '/').nth(2).is_none_or(|rest| rest.bytes().all(|b| b == b'*'));
+    if !in_bucket {
+        return Err(never(text, format!("{} is not below `bucket/`", quoted(path)), HINT));
+    }
+    if !whole_bucket {
+        return Err(never(
+            text,
+            format!("{} is a part of a bucket, and actions are about all of it", quoted(path)),
+            HINT,
+        ));
+    }
+    if let Some(name) = named_bucket(path) {
+        name.parse::<Bucket>()
+            .map_err(|why| never(text, format!("{} is no bucket's full name", quoted(name)), &why.to_string()))?;
+    }
+    if !path.bytes().all(|b| in_names(b) || b == b'/') {
+        return Err(never(text, format!("no bucket's name fits {}", quoted(path)), HINT));
+    }
+    Ok(Some(path.into()))
+}
+
+/// The bucket's name in a path, if it is written out.
+fn named_bucket(path: &str) -> Option<&str> {
+    let name = path.strip_prefix(ROOT)?.split('/').next()?;
+    (!name.contains('*')).then_some(name)
+}
+
+/// The bytes that names of regions and buckets are made of, and the star.
+fn in_names(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn matches(pattern: &str, bucket: &str, region: &str) -> bool {
+        let (bucket, region) = (bucket.parse().unwrap(), region.parse().unwrap());
+        Pattern::parse(pattern).unwrap().matches(&Resource::bucket(&bucket, &region))
+    }
+
+    #[test]
+    fn a_resource_prints_in_six_parts_and_that_name_matches_it() {
+        let (bucket, region) = ("test-1234567890".parse().unwrap(), "ap-chongqing".parse().unwrap());
+        let resource = Resource::bucket(&bucket, &region);
+        assert_eq!(resource.to_string(), "qcs::ci:ap-chongqing:uid/1234567890:bucket/test-1234567890/*");
+        assert!(Pattern::parse(&resource.to_string()).unwrap().matches(&resource));
+    }
+
+    #[test]
+    fn empty_parts_and_stars_stand_for_all() {
+        for pattern in [
+            "*",
+            "qcs:::::*",
+            "qcs::ci:::bucket/*",
+            "qcs::*:*:*:bucket/test-1234567890/*",
+            "qcs::c*:ap-*:uid/*:*",
+            "qcs::ci:*chong*:uid/12345*:bucket/test-*",
+            "qcs::ci::uid/1234567890:b*",
+            "qcs::ci:::*/test-*/*",
+            "qcs::ci:::bucket/*/*",
+        ] {
+            assert!(matches(pattern, "test-1234567890", "ap-chongqing"), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_matches_with_and_without_the_slash_and_the_star() {
+        for pattern in
+            ["bucket/test-1234567890/*", "bucket/test-1234567890/", "bucket/test-1234567890", "bucket/test-1*"]
+        {
+            assert!(matches(&format!("qcs::ci:::{pattern}"), "test-1234567890", "ap-chongqing"), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_neighbour_does_not_match() {
+        for (pattern, bucket, region) in [
+            ("qcs::ci:::bucket/test-1/*", "test-12", "ap-chongqing"),
+            ("qcs::ci:::bucket/test-1", "test-12", "ap-chongqing"),
+            ("qcs::ci:::bucket/test-1/*", "a-test-1", "ap-chongqing"),
+            ("qcs::ci:ap-chongqing::*", "test-1", "ap-beijing"),
+            ("qcs::ci:ap-beijing::*", "test-1", "ap-beijing-1"),
+            ("qcs::ci::uid/1:*", "test-12", "ap-beijing"),
+        ] {
+            assert!(!matches(pattern, bucket, region), "{pattern} {bucket} {region}");
+        }
+    }
+
+    #[test]
+    fn what_could_never_match_is_refused() {
+        for pattern in [
+            "",
+            "**",
+            "bucket/test-1/*",
+            "qcs::ci:ap-chongqing:uid/1",
+            "QCS::ci:::bucket/*",
+            "qcs:0:ci:::bucket/*",
+            "qcs:*:ci:::bucket/*",
+            "qcs::cos:::bucket/*",
+            "qcs::ci:ap_chongqing::bucket/*",
+            "qcs::ci:AP-*::bucket/*",
+            "qcs::ci::uin/100000000001:bucket/*",
+            "qcs::ci::uid/:bucket/*",
+            "qcs::ci::uid/${app_id}:bucket/*",
+            "qcs::ci::1234567890:bucket/*",
+            "qcs::ci:::",
+            "qcs::ci:::bucket",
+            "qcs::ci:::bucket/",
+            "qcs::ci:::test-1/*",
+            "qcs::ci:::Bucket/*",
+            "qcs::ci:::bucket/test/*",
+            "qcs::ci:::bucket/Test-*",
+            "qcs::ci:::bucket/test-1/job/*",
+            "qcs::ci:::bucket/test-1/*/*",
+            "qcs::ci:::bucket/a:b-1/*",
+            "qcs::ci::uid/2:bucket/test-1/*",
+        ] {
+            assert!(Pattern::parse(pattern).is_err(), "{pattern}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_refused_as_impossible_does_not_fit_textually(
+            path in "(bucket/|b|\\*)?[a-b1*/-]{0,8}", bucket in "[ab]{1,2}-1", region in "a"
+        ) {
+            let (bucket, region): (Bucket, Region) = (bucket.parse().unwrap(), region.parse().unwrap());
+            if Pattern::parse(&format!("qcs::ci:::{path}")).is_err() {
+                let full = format!("bucket/{bucket}/");
+                prop_assert!(!glob::fits(&path, &full) && !glob::fits(&path, full.trim_end_matches('/')), "{}", region);
+            }
+        }
+    }
+}
