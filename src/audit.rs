@@ -1,6 +1,21 @@
 //! The record of what was asked for and what came of it.
+//!
+//! Every permitted request leaves a line of intent before anything goes upstream, and every authenticated request a
+//! finished line after its answer is known, also when the work panics. Lines are appended to a file and handed to
+//! the operating system before the request goes on. They are not yet synced to the disk, chained or signed:
+//! a crash of the machine (not of the process) can lose the last of them.
+
+mod journal;
+mod record;
 
 use std::path::PathBuf;
+
+pub use record::{Finished, Request, UpstreamSeen};
+
+use crate::domain::Mistake;
+use crate::policy::Permit;
+use journal::Journal;
+use record::Line;
 
 /// Where the record goes, and what happens when it cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +31,83 @@ pub struct Settings {
 pub enum OnFailure {
     /// Refuse it: nothing goes upstream unrecorded.
     Refuse,
-    /// Serve it, and say so in the log and in the metrics.
+    /// Serve it, and say so in the log.
     Serve,
 }
+
+/// The audit file, or its absence.
+#[derive(Debug)]
+pub struct Audit {
+    journal: Option<Journal>,
+    on_failure: OnFailure,
+}
+
+impl Audit {
+    /// Opens the file for appending, readable by its owner alone.
+    ///
+    /// # Errors
+    /// A [`Mistake`] that names the file if it cannot be opened.
+    pub fn open(settings: &Settings) -> Result<Self, Mistake> {
+        let journal = settings.file.as_deref().map(Journal::open).transpose()?;
+        Ok(Self { journal, on_failure: settings.on_failure })
+    }
+
+    /// Writes down that `request` is about to be made under `permit`.
+    ///
+    /// # Errors
+    /// [`Unwritten`] if the line could not be written and the settings say to refuse then.
+    pub async fn intent(&self, permit: Permit, request: &Request<'_>) -> Result<Intent, Unwritten> {
+        if let Some(journal) = &self.journal {
+            let written = journal.write(Line::intent(request, &permit).to_json()).await;
+            match (written, self.on_failure) {
+                (Ok(()), _) => {}
+                (Err(unwritten), OnFailure::Refuse) => return Err(unwritten),
+                (Err(unwritten), OnFailure::Serve) => {
+                    tracing::error!(error = %unwritten, request_id = request.request_id, "audit intent not written; serving, as configured");
+                }
+            }
+        }
+        Ok(Intent { permit })
+    }
+
+    /// Writes down what came of a request. It cannot be refused any more, so it does not wait and does not fail:
+    /// a line that cannot be written is an error in the log.
+    pub fn finished(&self, request: &Request<'_>, finished: &Finished<'_>) {
+        if let Some(journal) = &self.journal
+            && let Err(unwritten) = journal.post(Line::finished(request, finished).to_json())
+        {
+            tracing::error!(error = %unwritten, request_id = request.request_id, "audit line not written");
+        }
+    }
+
+    /// Whether the last line went through; `None` without a file.
+    #[must_use]
+    pub fn is_writable(&self) -> Option<bool> {
+        self.journal.as_ref().map(Journal::is_writable)
+    }
+
+    /// Waits until every line posted so far is with the operating system.
+    pub async fn flush(&self) {
+        if let Some(journal) = &self.journal {
+            journal.flush().await;
+        }
+    }
+}
+
+/// The proof that a request was written down. Only [`Audit::intent`] makes one.
+#[derive(Debug)]
+pub struct Intent {
+    permit: Permit,
+}
+
+impl Intent {
+    /// The permit under which the request is made.
+    pub fn permit(&self) -> &Permit {
+        &self.permit
+    }
+}
+
+/// A line could not be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the audit file cannot be written: {0}")]
+pub struct Unwritten(Box<str>);

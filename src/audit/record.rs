@@ -1,0 +1,136 @@
+//! The lines of the audit file: typed, and nothing in them that is not named here.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::ci::{FaultCode, Operation, RequestId};
+use crate::domain::{Bucket, Caller, Code, Outcome, Region};
+use crate::policy::Permit;
+
+/// Who asks for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Our id of the request.
+    pub request_id: &'a str,
+    /// When it was written down.
+    pub at: Timestamp,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// What for.
+    pub operation: Operation,
+    /// On which bucket.
+    pub bucket: &'a Bucket,
+    /// In which region.
+    pub region: &'a Region,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished<'a> {
+    /// The status of our answer.
+    pub status: u16,
+    /// Its code; `None` when the request was served.
+    pub code: Option<Code>,
+    /// What became of the call at Cloud Infinite.
+    pub outcome: Outcome,
+    /// `permit` or `denied`; `None` when the policy was not asked.
+    pub decision: Option<&'static str>,
+    /// The statement that decided.
+    pub statement: Option<&'a str>,
+    /// What Cloud Infinite said.
+    pub upstream: Option<&'a UpstreamSeen>,
+}
+
+/// What was seen of Cloud Infinite's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamSeen {
+    /// The HTTP status.
+    pub status: u16,
+    /// The word for the fault.
+    pub code: Option<FaultCode>,
+    /// Cloud Infinite's id of the request.
+    pub request_id: Option<RequestId>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Line<'a> {
+    v: u8,
+    r#type: &'static str,
+    time: Timestamp,
+    request_id: &'a str,
+    caller: &'a str,
+    issuer: &'a str,
+    action: &'static str,
+    bucket: &'a str,
+    region: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<&'a str>,
+    #[serde(flatten)]
+    answer: Option<AnswerPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct AnswerPart<'a> {
+    status: u16,
+    code: &'static str,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<UpstreamPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct UpstreamPart<'a> {
+    status: u16,
+    code: Option<&'a str>,
+    request_id: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn intent(request: &Request<'a>, permit: &'a Permit) -> Self {
+        let line = Self::of("intent", request);
+        Self { decision: Some("permit"), statement: Some(permit.statement()), ..line }
+    }
+
+    pub(super) fn finished(request: &Request<'a>, finished: &Finished<'a>) -> Self {
+        let upstream = finished.upstream.map(|seen| UpstreamPart {
+            status: seen.status,
+            code: seen.code.as_ref().map(FaultCode::as_str),
+            request_id: seen.request_id.as_ref().map(RequestId::as_str),
+        });
+        let answer = AnswerPart {
+            status: finished.status,
+            code: finished.code.map_or("ok", Code::as_str),
+            outcome: finished.outcome.as_str(),
+            upstream,
+        };
+        let line = Self::of("outcome", request);
+        Self { decision: finished.decision, statement: finished.statement, answer: Some(answer), ..line }
+    }
+
+    fn of(r#type: &'static str, request: &Request<'a>) -> Self {
+        Self {
+            v: 1,
+            r#type,
+            time: request.at,
+            request_id: request.request_id,
+            caller: request.caller.name(),
+            issuer: request.caller.issuer(),
+            action: request.operation.action().as_str(),
+            bucket: request.bucket.as_str(),
+            region: request.region.as_str(),
+            decision: None,
+            statement: None,
+            answer: None,
+        }
+    }
+
+    /// One JSON object and a line end.
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        // A struct of strings and numbers always has a JSON form.
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
