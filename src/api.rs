@@ -1,31 +1,83 @@
-//! The line: one request from its head to its finished answer.
+//! The line: one request from its head to its finished answer, in twelve steps that each have one way to refuse.
+//!
+//! `line` is the story; the other files are its steps and its words. `docs/architecture.md` tells it in prose.
 
+mod admin;
+mod answer;
+mod body;
 mod catalogue;
+mod error;
+mod limits;
+mod line;
 mod openapi;
 mod peer;
+mod problem;
 mod refusal;
+mod request_id;
+mod route;
+mod shared;
+mod trail;
 
-use std::time::Duration;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tower::Service;
+
+pub use admin::{Admin, Hooks};
 pub use catalogue::{Entry, Explanation, entry};
+pub use limits::{Limits, Rate};
 pub use openapi::DOCUMENT;
 pub use peer::Peer;
 pub use refusal::Refusal;
+pub use route::Regions;
+pub use shared::{Settings, Shared, Snapshot};
 
-/// Bounds on the work in progress.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Requests past authentication at once, over all callers.
-    pub in_flight: usize,
-    /// Requests of one caller; `None` sets no rate.
-    pub per_caller: Option<Rate>,
+use error::Error;
+use request_id::RequestId;
+
+/// The business listener's service.
+#[derive(Clone, Debug)]
+pub struct Api {
+    shared: Arc<Shared>,
 }
 
-/// So many requests in a period, as in `"100/1s"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// How many requests may come at once and within `period`; at least 1.
-    pub requests: u32,
-    /// The period, at least a millisecond.
-    pub period: Duration,
+impl Api {
+    /// The service over what all requests share.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+}
+
+impl<B> Service<Request<B>> for Api
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// The line runs in a task of its own: a caller who hangs up cancels nothing half-done, and a panic ends the
+    /// task and becomes an answer.
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let shared = Arc::clone(&self.shared);
+        let id = RequestId::of(request.headers());
+        let task = shared.lines().spawn(line::run(Arc::clone(&shared), id.clone(), request));
+        Box::pin(async move {
+            let response = task.await.unwrap_or_else(|_panicked| problem::response(&Error::Internal, &id));
+            Ok(answer::finished(response, &id))
+        })
+    }
 }

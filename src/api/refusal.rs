@@ -42,3 +42,50 @@ pub enum Refusal {
     /// The head was not complete in time: answered with 408.
     HeadTimeout,
 }
+
+impl Refusal {
+    /// Every refusal, in the order of their numbers.
+    pub const ALL: [Self; 17] = [
+        Self::RequestLine,
+        Self::HeaderLine,
+        Self::BareLineEnd,
+        Self::Version,
+        Self::Target,
+        Self::TargetByte,
+        Self::TargetTooLong,
+        Self::Host,
+        Self::RepeatedHeader,
+        Self::ContentLength,
+        Self::LengthAndEncoding,
+        Self::TransferEncoding,
+        Self::UnknownCoding,
+        Self::Expectation,
+        Self::Method,
+        Self::HeadTooLarge,
+        Self::HeadTimeout,
+    ];
+
+    /// The word in metrics and log lines.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RequestLine => "request_line",
+            Self::HeaderLine => "header_line",
+            Self::BareLineEnd => "bare_line_end",
+            Self::Version => "version",
+            Self::Target => "target",
+            Self::TargetByte => "target_byte",
+            Self::TargetTooLong => "target_too_long",
+            Self::Host => "host",
+            Self::RepeatedHeader => "repeated_header",
+            Self::ContentLength => "content_length",
+            Self::LengthAndEncoding => "length_and_encoding",
+            Self::TransferEncoding => "transfer_encoding",
+            Self::UnknownCoding => "unknown_coding",
+            Self::Expectation => "expectation",
+            Self::Method => "method",
+            Self::HeadTooLarge => "head_too_large",
+            Self::HeadTimeout => "head_timeout",
+        }
+    }
+}

@@ -117,9 +117,9 @@ metrics! {
         #[doc = " Open connections, by listener."]
         connections: IntGaugeVec = "open_connections" &["listener"];
         #[doc = " Connections accepted, refused over the limit, or failed in TLS or HTTP, by listener."]
-        connection_events: IntGaugeVec = "connections" &["listener", "event"];
-        #[doc = " Audit records, by kind and by whether they were written."]
-        audit_records: IntCounterVec = "audit_records_total" &["kind", "result"];
+        connection_events: IntGaugeVec = "connection_events" &["listener", "event"];
+        #[doc = " Requests refused because the audit's intent could not be written."]
+        audit_failures: IntCounter = "audit_failures_total" ();
         #[doc = " Panics that became a 500: each is a bug, alert on any."]
         panics: IntCounter = "panics_total" ();
         #[doc = " 1 when usable keys are loaded."]
@@ -166,6 +166,20 @@ impl Metrics {
         self.policy_decisions.with_label_values(&[operation(action), decision]).inc();
     }
 
+    /// Counts an attempt to reload the configuration.
+    pub fn reloaded(&self, success: bool) {
+        self.config_reloads.with_label_values(&[if success { "ok" } else { "failed" }]).inc();
+        self.config_last_reload_success.set(i64::from(success));
+    }
+
+    /// Shows what a listener counted by itself.
+    pub fn show_connections(&self, listener: &'static str, open: u64, events: &[(&'static str, u64)]) {
+        self.connections.with_label_values(&[listener]).set(gauge(open));
+        for (event, count) in events {
+            self.connection_events.with_label_values(&[listener, event]).set(gauge(*count));
+        }
+    }
+
     /// Every metric in Prometheus' text format.
     ///
     /// # Errors
@@ -175,6 +189,10 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
+}
+
+fn gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// The action's own name, without the prefix that all of them share.

@@ -1,0 +1,186 @@
+//! The line itself: each step turns a value into a stronger one, and nothing below a step runs if it refuses.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tokio::time::Instant;
+
+use super::error::Error;
+use super::limits::Place;
+use super::request_id::RequestId;
+use super::route::{Route, Target, route};
+use super::shared::{Shared, Snapshot};
+use super::trail::Trail;
+use super::{Peer, Refusal, answer, body, problem};
+use crate::audit::Intent;
+use crate::auth::Refused;
+use crate::ci::{self, Unserved};
+use crate::domain::{Caller, Outcome};
+use crate::policy::{Context, Permit, Resource};
+use crate::signing::{SignedRequest, Window};
+use crate::upstream::Received;
+
+type Answered = (Response<Full<Bytes>>, Outcome);
+
+/// From a request's head to its finished answer.
+pub(super) async fn run<B>(shared: Arc<Shared>, id: RequestId, request: Request<B>) -> Response<Full<Bytes>>
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    let peer = request.extensions().get::<Peer>().copied();
+    let mut trail = Trail::begin(Arc::clone(&shared), id.clone(), peer);
+    match steps(&shared, request, &mut trail).await {
+        Ok((response, outcome)) => {
+            trail.served(outcome);
+            response
+        }
+        Err(error) => {
+            let response = problem::response(&error, &id);
+            trail.failed(&error);
+            response
+        }
+    }
+}
+
+async fn steps<B>(shared: &Shared, request: Request<B>, trail: &mut Trail) -> Result<Answered, Error>
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    if let Some(refusal) = request.extensions().get::<Refusal>() {
+        return Err(Error::Refused(*refusal));
+    }
+    let snapshot = shared.snapshot();
+    let (head, body) = request.into_parts();
+    match route(&head.method, &head.uri, &snapshot.regions)? {
+        Route::Operation(target) => operation(shared, &snapshot, &head, body, target, trail).await,
+        Route::OpenApi => Ok((answer::openapi(), Outcome::NotSent)),
+        Route::Problem(code) => Ok((answer::problem_page(code), Outcome::NotSent)),
+        Route::Health => Ok((answer::health(shared.ready()), Outcome::NotSent)),
+    }
+}
+
+/// Steps 2 to 11 of a request that is about a bucket.
+async fn operation<B>(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    head: &Parts,
+    body: B,
+    target: Target,
+    trail: &mut Trail,
+) -> Result<Answered, Error>
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    trail.target = Some(target.clone());
+    let caller = authenticate(shared, snapshot, head, trail)?;
+    trail.caller = Some(caller.clone());
+    let _place = admit(shared, &caller)?;
+    let permit = decide(shared, snapshot, &caller, &target, trail)?;
+    body::check(target.operation.verb(), &head.headers, body, trail.deadline()).await?;
+    let intent = intend(shared, permit, trail).await?;
+    let signed = sign(shared, snapshot, &target, &intent, trail)?;
+    if target.validate_only {
+        return Ok((answer::validated(&target, &caller, &intent), Outcome::NotSent));
+    }
+    let received = send(snapshot, signed, trail).await?;
+    let said = read(&target, &received, trail)?;
+    trail.call_seen(received.reply().status, said.request_id.clone());
+    Ok((answer::served(&target, &said), Outcome::Applied))
+}
+
+/// Step 2.
+fn authenticate(shared: &Shared, snapshot: &Snapshot, head: &Parts, trail: &Trail) -> Result<Caller, Error> {
+    let result = snapshot.authenticator.authenticate(&head.headers, trail.now());
+    let word = match &result {
+        Ok(_) => "ok",
+        Err(Refused::NoCredentials) => "no_credentials",
+        Err(Refused::BadToken(reason)) => reason.as_str(),
+    };
+    shared.metrics().authentications.with_label_values(&[word]).inc();
+    result.map_err(Error::Unauthenticated)
+}
+
+/// Step 3.
+fn admit(shared: &Shared, caller: &Caller) -> Result<Place, Error> {
+    if !shared.is_admitting() {
+        return Err(Error::Draining);
+    }
+    shared.gate().admit(caller, &shared.metrics().in_flight)
+}
+
+/// Step 4.
+fn decide(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    caller: &Caller,
+    target: &Target,
+    trail: &mut Trail,
+) -> Result<Permit, Error> {
+    let action = target.operation.action();
+    let resource = Resource::bucket(&target.bucket, &target.region);
+    let decision = snapshot.policy.decide(caller, action, resource, &Context { now: trail.now() });
+    let word = decision.verdict().as_str();
+    shared.metrics().policy_decision(action, word);
+    trail.decision = Some(word);
+    trail.statement = decision.statement().map(Into::into);
+    decision.permit().map_err(Error::Forbidden)
+}
+
+/// Step 6. That caller and target are known is what makes a permit, so there is always a request to write down.
+async fn intend(shared: &Shared, permit: Permit, trail: &Trail) -> Result<Intent, Error> {
+    let request = trail.audit_request().ok_or(Error::Internal)?;
+    let intent = shared.audit().intent(permit, &request).await;
+    intent.inspect_err(|_| shared.metrics().audit_failures.inc()).map_err(Error::Audit)
+}
+
+/// Steps 7 and 8. Only a request whose intent is written down is signed.
+fn sign(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    target: &Target,
+    _intent: &Intent,
+    trail: &Trail,
+) -> Result<SignedRequest, Error> {
+    let keys = snapshot.credentials.keys_for(&target.bucket).map_err(Error::NoKeys)?;
+    let window = Window::around(trail.now(), snapshot.signature_lifetime);
+    let request = ci::request(target.operation, &target.bucket, &target.region);
+    let signed = request.sign(keys, window).map_err(Error::Signing)?;
+    shared.metrics().signatures.inc();
+    Ok(signed)
+}
+
+/// Step 9.
+async fn send(snapshot: &Snapshot, signed: SignedRequest, trail: &mut Trail) -> Result<Received, Error> {
+    let deadline = trail.deadline();
+    if Instant::now() >= deadline {
+        return Err(Error::Late);
+    }
+    trail.call_begins();
+    let result = snapshot.upstream.send(signed, deadline).await;
+    result.map_err(|why| {
+        trail.call_ends(why.as_str());
+        Error::Send(why)
+    })
+}
+
+/// Step 10.
+fn read(target: &Target, received: &Received, trail: &mut Trail) -> Result<ci::Answer, Error> {
+    let reply = received.reply();
+    let result = ci::read(target.operation, &target.bucket, reply);
+    trail.call_ends(match &result {
+        Ok(_) => "applied",
+        Err(Unserved::Fault(fault)) => fault.kind().as_str(),
+        Err(Unserved::Unreadable(..)) => "unreadable",
+    });
+    result.map_err(|unserved| match unserved {
+        Unserved::Fault(fault) => Error::Fault(fault, received.retry_after()),
+        Unserved::Unreadable(why, request_id) => Error::Unreadable(why, reply.status, request_id),
+    })
+}

@@ -1,0 +1,196 @@
+//! Step 12: the finished line, told once, whatever became of the request.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use jiff::Timestamp;
+
+use super::Peer;
+use super::error::Error;
+use super::request_id::RequestId;
+use super::route::Target;
+use super::shared::Shared;
+use crate::audit::{self, Finished, UpstreamSeen};
+use crate::ci::{self, FaultCode};
+use crate::domain::{Action, Caller, Code, Outcome};
+
+/// What is known of a request so far.
+///
+/// Dropped before it was finished (a panic, a process that is cut off), it tells what it knows with the code
+/// `internal`: no authenticated request ends without its line.
+#[derive(Debug)]
+pub(super) struct Trail {
+    shared: Arc<Shared>,
+    id: RequestId,
+    peer: Option<Peer>,
+    began: Instant,
+    began_at: Timestamp,
+    pub(super) target: Option<Target>,
+    pub(super) caller: Option<Caller>,
+    pub(super) decision: Option<&'static str>,
+    pub(super) statement: Option<Arc<str>>,
+    call: Call,
+    told: bool,
+}
+
+/// What is known of the call to Cloud Infinite.
+#[derive(Debug, Default)]
+struct Call {
+    began: Option<Instant>,
+    took: Duration,
+    result: Option<&'static str>,
+    seen: Option<UpstreamSeen>,
+}
+
+impl Trail {
+    pub(super) fn begin(shared: Arc<Shared>, id: RequestId, peer: Option<Peer>) -> Self {
+        Self {
+            shared,
+            id,
+            peer,
+            began: Instant::now(),
+            began_at: Timestamp::now(),
+            target: None,
+            caller: None,
+            decision: None,
+            statement: None,
+            call: Call::default(),
+            told: false,
+        }
+    }
+
+    /// The time by which this request is judged: the clock was read once, at its beginning.
+    pub(super) fn now(&self) -> Timestamp {
+        self.began_at.saturating_add(self.began.elapsed()).unwrap_or(self.began_at)
+    }
+
+    /// When the request has to be answered.
+    pub(super) fn deadline(&self) -> tokio::time::Instant {
+        tokio::time::Instant::from_std(self.began) + self.shared.request_timeout()
+    }
+
+    /// The request as the audit knows it, once caller and target are known.
+    pub(super) fn audit_request(&self) -> Option<audit::Request<'_>> {
+        let (caller, target) = (self.caller.as_ref()?, self.target.as_ref()?);
+        Some(audit::Request {
+            request_id: self.id.as_str(),
+            at: self.now(),
+            caller,
+            operation: target.operation,
+            bucket: &target.bucket,
+            region: &target.region,
+        })
+    }
+
+    /// From here on the call may take effect.
+    pub(super) fn call_begins(&mut self) {
+        self.call.began = Some(Instant::now());
+    }
+
+    /// What came of the call, in one word.
+    pub(super) fn call_ends(&mut self, result: &'static str) {
+        self.call.took = self.call.began.map_or(Duration::ZERO, |began| began.elapsed());
+        self.call.result = Some(result);
+        if let Some(action) = self.action() {
+            self.shared.metrics().upstream_attempt(action, result, self.call.took);
+        }
+    }
+
+    pub(super) fn call_seen(&mut self, status: u16, request_id: Option<ci::RequestId>) {
+        self.call.seen = Some(UpstreamSeen { status, code: None, request_id });
+    }
+
+    /// Tells that the request was served.
+    pub(super) fn served(mut self, outcome: Outcome) {
+        self.tell(StatusCode::OK, None, outcome, None);
+    }
+
+    /// Tells that the request was not served.
+    pub(super) fn failed(mut self, error: &Error) {
+        let (status, code) = error.status_and_code();
+        if let Some(seen) = error.upstream() {
+            self.call.seen = Some(seen);
+        }
+        if let Error::Refused(refusal) = error {
+            self.shared.metrics().head_refusals.with_label_values(&[refusal.as_str()]).inc();
+        }
+        self.tell(status, Some(code), error.outcome(), error.cause().as_deref());
+    }
+
+    fn action(&self) -> Option<Action> {
+        self.target.as_ref().map(|target| target.operation.action())
+    }
+
+    fn tell(&mut self, status: StatusCode, code: Option<Code>, outcome: Outcome, cause: Option<&str>) {
+        self.told = true;
+        let whole = self.began.elapsed();
+        self.shared.metrics().request(self.action(), code, whole.saturating_sub(self.call.took));
+        if let Some(request) = self.audit_request() {
+            let finished = Finished {
+                status: status.as_u16(),
+                code,
+                outcome,
+                decision: self.decision,
+                statement: self.statement.as_deref(),
+                upstream: self.call.seen.as_ref(),
+            };
+            self.shared.audit().finished(&request, &finished);
+        }
+        self.log(status, code, outcome, cause, whole);
+    }
+
+    /// The one line of a request. Values of callers are fields, never part of the message.
+    fn log(&self, status: StatusCode, code: Option<Code>, outcome: Outcome, cause: Option<&str>, whole: Duration) {
+        let target = self.target.as_ref();
+        let seen = self.call.seen.as_ref();
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    request_id = self.id.as_str(),
+                    peer = self.peer.map(|peer| tracing::field::display(peer.0)),
+                    caller = self.caller.as_ref().map(Caller::name),
+                    action = self.action().map(Action::as_str),
+                    bucket = target.map(|target| target.bucket.as_str()),
+                    region = target.map(|target| target.region.as_str()),
+                    decision = self.decision,
+                    statement = self.statement.as_deref(),
+                    status = status.as_u16(),
+                    code = code.map_or("ok", Code::as_str),
+                    outcome = outcome.as_str(),
+                    cause,
+                    upstream_result = self.call.result,
+                    upstream_status = seen.map(|seen| seen.status),
+                    upstream_code = seen.and_then(|seen| seen.code.as_ref()).map(FaultCode::as_str),
+                    upstream_request_id = seen.and_then(|seen| seen.request_id.as_ref()).map(ci::RequestId::as_str),
+                    upstream_ms = milliseconds(self.call.took),
+                    duration_ms = milliseconds(whole),
+                    "request"
+                )
+            };
+        }
+        if status.is_server_error() { line!(warn) } else { line!(info) }
+    }
+}
+
+impl Drop for Trail {
+    fn drop(&mut self) {
+        if self.told {
+            return;
+        }
+        if std::thread::panicking() {
+            self.shared.metrics().panics.inc();
+        }
+        let outcome = if self.call.began.is_some() { Outcome::Unknown } else { Outcome::NotSent };
+        self.tell(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Some(Code::Internal),
+            outcome,
+            Some("the work ended before its answer"),
+        );
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
