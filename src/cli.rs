@@ -1,5 +1,83 @@
 //! The command line: one file per command.
 
-pub mod check;
-pub mod stand_in;
-pub mod token;
+mod check;
+mod dev;
+mod gateway;
+mod harden;
+mod healthcheck;
+mod serve;
+mod sign;
+mod signed_request;
+mod stand_in;
+mod status;
+mod token;
+mod verify;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+pub use gateway::{Gateway, StartError};
+
+use status::Status;
+
+/// Holds the Tencent Cloud keys so that nobody else has to: policy-checked, signed calls to Cloud Infinite.
+///
+/// Exit status: 0 fine, 1 failure, 2 a check that said no, 64 bad usage or configuration.
+#[derive(Debug, Parser)]
+#[command(name = "ci-gateway", version, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Dev(dev::DevArgs),
+    Serve(serve::ServeArgs),
+    Check(check::CheckArgs),
+    Sign(sign::SignArgs),
+    Verify(verify::VerifyArgs),
+    Token(token::TokenArgs),
+    StandIn(stand_in::StandInArgs),
+    #[command(hide = true)]
+    Healthcheck(healthcheck::HealthcheckArgs),
+}
+
+/// Reads the command line and does what it says.
+#[must_use]
+pub fn main() -> ExitCode {
+    match CommandLine::try_parse() {
+        Ok(line) => run(line.command),
+        Err(usage) => {
+            // If the terminal is gone, the exit status is all that is left to tell.
+            let _printed = usage.print();
+            match usage.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Status::Fine.into(),
+                _ => Status::BadUsage.into(),
+            }
+        }
+    }
+}
+
+fn run(command: Command) -> ExitCode {
+    match command {
+        Command::Dev(args) => on_runtime(dev::run(args)),
+        Command::Serve(args) => on_runtime(serve::run(args)),
+        Command::Check(args) => check::run(&args),
+        Command::Sign(args) => sign::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Token(args) => token::run(args),
+        Command::StandIn(args) => on_runtime(stand_in::run(args)),
+        Command::Healthcheck(args) => healthcheck::run(&args),
+    }
+}
+
+fn on_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(why) => status::complain(Status::Failure, format_args!("the runtime cannot start: {why}")),
+    }
+}

@@ -30,7 +30,7 @@ use std::time::Duration;
 use ::config::{Map, Value};
 use sha2::{Digest, Sha256};
 
-pub use environment::no_colour;
+pub use environment::{log_filter, no_colour};
 pub use layers::DEFAULT;
 
 use crate::api::Limits;

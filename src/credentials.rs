@@ -65,6 +65,14 @@ impl Credentials {
         self.keys.as_ref().err()
     }
 
+    /// The keys themselves, whatever the account.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn into_keys(self) -> Result<Keys, Mistake> {
+        self.keys
+    }
+
     /// The keys for the account that owns `bucket`.
     ///
     /// # Errors

@@ -1,2 +1,7 @@
-//! ci-gateway.
-fn main() {}
+//! Command line in, exit status out; everything else is the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ci_gateway::cli::main()
+}

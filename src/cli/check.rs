@@ -18,7 +18,7 @@ const BAD_CONFIGURATION: u8 = 64;
 
 /// What `check` is told.
 #[derive(Clone, Debug, clap::Args)]
-pub struct CheckArgs {
+pub(super) struct CheckArgs {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
@@ -28,7 +28,7 @@ pub struct CheckArgs {
 }
 
 /// Checks configuration, policy and key files; the status is 0, or 64 if anything is wrong with them.
-pub fn run(args: &CheckArgs) -> ExitCode {
+pub(super) fn run(args: &CheckArgs) -> ExitCode {
     let found = check(&args.config);
     let (out, err) = (std::io::stdout(), std::io::stderr());
     let colour = err.is_terminal() && !no_colour();

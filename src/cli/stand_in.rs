@@ -25,7 +25,7 @@ const BAD_USAGE: u8 = 64;
 /// The keys are those of TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY and, if set, TENCENTCLOUD_TOKEN;
 /// without them it makes a pair for this run and prints it.
 #[derive(Clone, Debug, clap::Args)]
-pub struct StandInArgs {
+pub(super) struct StandInArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
@@ -44,7 +44,7 @@ pub struct StandInArgs {
 /// Serves until SIGINT or SIGTERM; a line per request goes to standard output.
 ///
 /// Exit status: 0 when it was stopped, 1 if it cannot listen, 64 if the keys in the environment are unusable.
-pub async fn run(args: StandInArgs) -> ExitCode {
+pub(super) async fn run(args: StandInArgs) -> ExitCode {
     match serve(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {

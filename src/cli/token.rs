@@ -19,7 +19,7 @@ const USAGE: u8 = 64;
 
 /// Mints a development token from a local key and prints it; secrets come from files alone.
 #[derive(Args, Debug)]
-pub struct TokenArgs {
+pub(super) struct TokenArgs {
     /// File with the secret shared with the gateway's `secret_file`, for HS256 [one trailing line end is ignored]
     #[arg(long, value_name = "FILE", required_unless_present = "private_key", conflicts_with_all = ["private_key", "algorithm", "key_id"])]
     secret_file: Option<PathBuf>,
@@ -55,7 +55,7 @@ pub struct TokenArgs {
 /// Prints the token that `args` ask for, or on standard error what is wrong with them.
 ///
 /// Exit status: 0, 1 if the token could not be made or written, 64 for bad usage and unusable files.
-pub fn run(args: TokenArgs) -> ExitCode {
+pub(super) fn run(args: TokenArgs) -> ExitCode {
     let printed = token(&args, Timestamp::now())
         .and_then(|text| writeln!(std::io::stdout(), "{text}").map_err(|why| Problem::Output(why.kind())));
     match printed {

@@ -27,6 +27,12 @@ pub fn no_colour() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
+/// Which log lines are written, in the language of `RUST_LOG`; `None` leaves the default.
+#[must_use]
+pub fn log_filter() -> Option<String> {
+    std::env::var("RUST_LOG").ok()
+}
+
 /// What the variables say; whatever is named in `mistakes` is not in `set`.
 #[derive(Debug, Default)]
 pub(super) struct Variables {

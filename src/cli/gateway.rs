@@ -1,0 +1,230 @@
+//! A gateway put together from its configuration: the one place where all rooms meet.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use tokio::task::JoinHandle;
+use tower::ServiceBuilder;
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+
+use crate::api::{Admin, Api, Hooks, Regions, Settings, Shared, Snapshot};
+use crate::audit::Audit;
+use crate::auth::Authenticator;
+use crate::config::Config;
+use crate::credentials::Credentials;
+use crate::domain::{Mistake, Mistakes};
+use crate::policy::{Format, Policy};
+use crate::server::{Connections, Drain, Ended, ListenError, Listener, serve};
+use crate::telemetry::Metrics;
+use crate::upstream::Upstream;
+
+/// How long the admin listener may take to end once the business listener has.
+const ADMIN_DRAIN: Duration = Duration::from_millis(500);
+
+/// A gateway that runs.
+#[derive(Debug)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+    reload: Arc<Reload>,
+    drain: Drain,
+    admin_drain: Drain,
+    address: SocketAddr,
+    admin_address: SocketAddr,
+    business: JoinHandle<Ended>,
+    admin: JoinHandle<Ended>,
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration or a file that it names.
+    #[error(transparent)]
+    Configuration(#[from] Mistakes),
+    /// A listener.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Two metrics clash: a bug.
+    #[error("the metrics cannot be declared: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+impl Gateway {
+    /// Reads everything that `config` names, listens, and serves from then on; `file` is what a reload reads again.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub async fn start(config: Config, file: Option<PathBuf>) -> Result<Self, StartError> {
+        let snapshot = snapshot(&config)?;
+        let audit = Audit::open(&config.audit).map_err(Mistakes::from)?;
+        let listener = Listener::bind(config.server.listen, &config.server.listener).await?;
+        let admin_listener = Listener::bind(config.admin.listen, &config.admin.listener).await?;
+        let (address, admin_address) = (listener.address(), admin_listener.address());
+        let drain = Drain::new(config.server.drain_delay, config.server.drain_timeout);
+        let admin_drain = Drain::new(Duration::ZERO, ADMIN_DRAIN);
+        let settings = Settings { request_timeout: config.server.request_timeout, limits: config.limits.clone() };
+        let shared = Shared::new(&settings, snapshot, audit, Metrics::new()?, drain.lines().clone());
+        let (connections, admin_connections) = (Connections::new(), Connections::new());
+        let reload = Arc::new(Reload { shared: Arc::clone(&shared), file, server: config.server.clone() });
+        let hooks = hooks(&reload, [("business", Arc::clone(&connections)), ("admin", Arc::clone(&admin_connections))]);
+        tokio::spawn(announce_end(Arc::clone(&shared), drain.clone(), config.server.drain_delay));
+        let business = tokio::spawn(serve(listener, business_service(&shared), connections, drain.clone()));
+        let admin = Admin::new(Arc::clone(&shared), hooks);
+        let admin = tokio::spawn(serve(admin_listener, admin, admin_connections, admin_drain.clone()));
+        Ok(Self { shared, reload, drain, admin_drain, address, admin_address, business, admin })
+    }
+
+    /// The business listener's address, with the port that the system chose.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The admin listener's address.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// The handle of its end.
+    #[must_use]
+    pub fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    /// What all its requests share.
+    #[must_use]
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Reads the configuration again; a mistake leaves everything as it was.
+    ///
+    /// # Errors
+    /// Every mistake.
+    pub fn reload(&self) -> Result<(), Mistakes> {
+        self.reload.run()
+    }
+
+    /// Waits for the end: the business listener's drain, the audit's last line, then the admin listener.
+    pub async fn finished(self) -> Ended {
+        let ended = self.business.await;
+        self.shared.audit().flush().await;
+        self.admin_drain.start();
+        let _admin_ended = self.admin.await;
+        ended.unwrap_or(Ended { connections_cut: 0, lines_unfinished: 0 })
+    }
+}
+
+/// Everything that a reload replaces, read from the files that `config` names.
+///
+/// # Errors
+/// Every mistake in any of them.
+pub(super) fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
+    let mut mistakes = Vec::new();
+    let authenticator = noted(Authenticator::load(&config.issuers), &mut mistakes);
+    let policy = noted(policy(config), &mut mistakes);
+    let credentials = noted(Credentials::load(&config.credentials).map_err(Mistakes::from), &mut mistakes);
+    let upstream = noted(Upstream::new(&config.ci.upstream).map_err(Mistakes::from), &mut mistakes);
+    let parts = authenticator.zip(policy).zip(credentials.zip(upstream));
+    // Without a mistake every part is there.
+    let parts = Mistakes::unless_any(mistakes, parts)?;
+    let ((authenticator, policy), (credentials, upstream)) =
+        parts.ok_or_else(|| Mistake::new("configuration", "a part is missing without a reason, which is a bug"))?;
+    Ok(Snapshot {
+        authenticator,
+        policy,
+        credentials,
+        regions: Regions { buckets: config.ci.buckets.clone(), default: config.ci.default_region.clone() },
+        upstream,
+        signature_lifetime: config.ci.signature_lifetime,
+        configuration: config.redacted(),
+    })
+}
+
+fn noted<T>(result: Result<T, Mistakes>, mistakes: &mut Vec<Mistake>) -> Option<T> {
+    result.map_err(|found| mistakes.extend(found.into_vec())).ok()
+}
+
+fn policy(config: &Config) -> Result<Policy, Mistakes> {
+    let file = &config.policy_file;
+    let place = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|why| {
+        Mistake::new(place.as_str(), format!("the policy cannot be read: {why}"))
+            .hint("`[policy] file` names it; relative paths begin at the configuration's folder")
+    })?;
+    Policy::parse(&text, &place, Format::of(file))
+}
+
+/// The layers only observe: refusals live on the line.
+fn business_service(shared: &Arc<Shared>) -> tower_http::sensitive_headers::SetSensitiveRequestHeaders<Api> {
+    let secrets = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, HeaderName::from_static("x-api-key")];
+    ServiceBuilder::new().layer(SetSensitiveRequestHeadersLayer::new(secrets)).service(Api::new(Arc::clone(shared)))
+}
+
+/// Tells the line when the end begins, and when the lame duck's time is over.
+async fn announce_end(shared: Arc<Shared>, drain: Drain, delay: Duration) {
+    drain.started().await;
+    shared.start_draining();
+    tokio::time::sleep(delay).await;
+    shared.stop_admitting();
+}
+
+fn hooks(reload: &Arc<Reload>, listeners: [(&'static str, Arc<Connections>); 2]) -> Hooks {
+    let reload = Arc::clone(reload);
+    Hooks {
+        reload: Box::new(move || reload.run()),
+        refresh: Box::new(move |metrics| listeners.iter().for_each(|(name, counts)| show(metrics, name, counts))),
+    }
+}
+
+fn show(metrics: &Metrics, listener: &'static str, counts: &Connections) {
+    let events = [
+        ("accepted", counts.accepted()),
+        ("turned_away", counts.turned_away()),
+        ("not_accepted", counts.not_accepted()),
+        ("failed_handshake", counts.failed_handshakes()),
+        ("refused_head", counts.refused_heads()),
+        ("unreadable", counts.unreadable()),
+    ];
+    metrics.show_connections(listener, counts.open(), &events);
+}
+
+/// Reads the configuration again and puts it in force.
+#[derive(Debug)]
+struct Reload {
+    shared: Arc<Shared>,
+    file: Option<PathBuf>,
+    server: crate::config::Server,
+}
+
+impl Reload {
+    fn run(&self) -> Result<(), Mistakes> {
+        let result = self.read();
+        self.shared.metrics().reloaded(result.is_ok());
+        match &result {
+            Ok(()) => tracing::info!(generation = self.shared.generation(), "configuration reloaded"),
+            Err(mistakes) => {
+                for mistake in mistakes.iter() {
+                    tracing::error!(problem = %mistake, "configuration not reloaded; the last good one stays");
+                }
+            }
+        }
+        result
+    }
+
+    fn read(&self) -> Result<(), Mistakes> {
+        let Some(file) = &self.file else {
+            return Err(Mistake::new("reload", "this gateway was not started from a configuration file").into());
+        };
+        let config = Config::load(file)?;
+        if config.server != self.server {
+            tracing::warn!("[server] has changed: this part takes effect with the next start");
+        }
+        self.shared.replace(snapshot(&config)?);
+        Ok(())
+    }
+}
