@@ -1,0 +1,26 @@
+//! One integration binary: `support` and one file per subject. The names of the tests are sentences.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::allow_attributes, reason = "tests may be blunt")]
+
+mod support;
+
+// in one process, over real sockets
+mod answers;
+mod authentication;
+mod bodies;
+mod faults;
+mod heads;
+mod invariants;
+mod metrics;
+mod permissions;
+mod routes;
+
+// the program itself
+mod check;
+mod dev;
+mod drain;
+mod https;
+mod reload;
+mod secrets;
+mod serve;
+mod signing;
+mod token;
