@@ -1,20 +1,21 @@
 //! `ci-gateway check`: what would keep the gateway from starting, all of it, without starting it.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{IsTerminal, Write};
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::gateway;
+use super::status::Status;
+use crate::api::Snapshot;
 use crate::auth::{IssuerSettings, KeySource};
 use crate::config::{Config, no_colour};
-use crate::credentials::{Source, read_secret_file};
-use crate::domain::Mistake;
-
-/// Bad configuration, as in `sysexits.h` for bad usage.
-const BAD_CONFIGURATION: u8 = 64;
+use crate::credentials::Source;
+use crate::domain::{Mistake, Mistakes};
+use crate::server::Tls;
 
 /// What `check` is told.
 #[derive(Clone, Debug, clap::Args)]
@@ -35,56 +36,46 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
     // Whoever closed the pipe does not want to read on; the status still tells.
     let _ = match (args.json, &found) {
         (true, found) => writeln!(out.lock(), "{}", as_json(found)),
-        (false, Ok(config)) => write!(out.lock(), "{}", Summary { config, file: &args.config }),
+        (false, Ok(checked)) => write!(out.lock(), "{}", Summary { checked, file: &args.config }),
         (false, Err(problems)) => write!(err.lock(), "{}", Problems { problems, colour }),
     };
-    if found.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(BAD_CONFIGURATION) }
+    if found.is_ok() { Status::Fine } else { Status::BadUsage }.into()
 }
 
-fn check(file: &Path) -> Result<Config, Vec<Mistake>> {
-    let config = Config::load(file).map_err(|mistakes| mistakes.into_vec())?;
-    let problems = referenced_files(&config);
-    if problems.is_empty() { Ok(config) } else { Err(problems) }
+/// A configuration with which the gateway would start.
+struct Checked {
+    config: Config,
+    snapshot: Snapshot,
 }
 
-/// THE PLACE TO WIRE what the rooms can load: policy, keys, JWK sets, TLS.
-///
-/// For now each file is opened, and those that hold secrets must be their owner's alone.
-fn referenced_files(config: &Config) -> Vec<Mistake> {
-    let mut problems = Vec::new();
-    problems.extend(unreadable(&config.policy_file));
-    if let Source::File(file) = &config.credentials.source {
-        problems.extend(unsafe_secret(file));
+fn check(file: &Path) -> Result<Checked, Vec<Mistake>> {
+    let config = Config::load(file).map_err(Mistakes::into_vec)?;
+    let snapshot = gateway::snapshot(&config);
+    let mut problems: Vec<Mistake> = Vec::new();
+    problems.extend(config.server.listener.tls.as_ref().and_then(|tls| Tls::load(tls).err()));
+    problems.extend(config.audit.file.as_deref().and_then(unwritable));
+    match snapshot {
+        Ok(snapshot) if problems.is_empty() => Ok(Checked { config, snapshot }),
+        Ok(_) => Err(problems),
+        Err(mistakes) => Err(mistakes.into_vec().into_iter().chain(problems).collect()),
     }
-    for issuer in &config.issuers {
-        problems.extend(match &issuer.keys {
-            KeySource::Jwks(file) => unreadable(file),
-            KeySource::Secret(file) => unsafe_secret(file),
-        });
-    }
-    if let Some(tls) = &config.server.listener.tls {
-        problems.extend(unreadable(&tls.certificate));
-        problems.extend(unsafe_secret(&tls.private_key));
-        problems.extend(tls.client_ca.as_deref().and_then(unreadable));
-    }
-    problems
 }
 
-fn unreadable(file: &Path) -> Option<Mistake> {
+/// Looks whether the audit file could be appended to, without making it.
+fn unwritable(file: &Path) -> Option<Mistake> {
     let place = file.display().to_string();
-    let hint = "the configuration names this file; relative paths begin at the configuration's folder";
-    match File::open(file).and_then(|file| file.metadata()) {
-        Ok(metadata) if metadata.is_file() => None,
-        Ok(_) => Some(Mistake::new(place, "is not a regular file").hint(hint)),
-        Err(why) => Some(Mistake::new(place, format!("cannot be read: {why}")).hint(hint)),
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match OpenOptions::new().append(true).open(file) {
+        Ok(_) => None,
+        Err(why) if why.kind() == io::ErrorKind::NotFound && folder.is_dir() => None,
+        Err(why) => Some(
+            Mistake::new(place, format!("the audit file cannot be appended to: {why}"))
+                .hint("its folder must exist and the gateway's user must be allowed to write there"),
+        ),
     }
 }
 
-fn unsafe_secret(file: &Path) -> Option<Mistake> {
-    read_secret_file(file).err()
-}
-
-fn as_json(found: &Result<Config, Vec<Mistake>>) -> serde_json::Value {
+fn as_json(found: &Result<Checked, Vec<Mistake>>) -> serde_json::Value {
     let problems = found.as_ref().err().map(Vec::as_slice).unwrap_or_default();
     let problem = |problem: &Mistake| {
         json!({
@@ -116,13 +107,13 @@ impl fmt::Display for Problems<'_> {
 }
 
 struct Summary<'a> {
-    config: &'a Config,
+    checked: &'a Checked,
     file: &'a Path,
 }
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let config = self.config;
+        let Checked { config, snapshot } = self.checked;
         let transport = match &config.server.listener.tls {
             None => "plain HTTP",
             Some(tls) if tls.client_ca.is_some() => "TLS, client certificate required",
@@ -134,7 +125,8 @@ impl fmt::Display for Summary<'_> {
         for issuer in &config.issuers {
             row(f, "issuer", describe(issuer))?;
         }
-        row(f, "policy", config.policy_file.display())?;
+        let statements = snapshot.policy.statements();
+        row(f, "policy", format_args!("{} ({statements} statements)", config.policy_file.display()))?;
         self.cloud(f)?;
         match &config.audit.file {
             Some(file) => row(f, "audit", file.display())?,
@@ -150,10 +142,14 @@ impl fmt::Display for Summary<'_> {
 
 impl Summary<'_> {
     fn cloud(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (credentials, ci) = (&self.config.credentials, &self.config.ci);
-        match &credentials.source {
-            Source::Environment => row(f, "keys", "from the environment")?,
-            Source::File(file) => row(f, "keys", file.display())?,
+        let Checked { config, snapshot } = self.checked;
+        let ci = &config.ci;
+        match (&config.credentials.source, snapshot.credentials.missing()) {
+            (Source::Environment, None) => row(f, "keys", "from the environment")?,
+            (Source::Environment, Some(why)) => {
+                row(f, "keys", format_args!("NOT HERE, and not ready without: {}", why.what()))?
+            }
+            (Source::File(file), _) => row(f, "keys", file.display())?,
         }
         match &ci.default_region {
             Some(region) => row(f, "region", format_args!("{region}; buckets elsewhere: {}", ci.buckets.len()))?,
@@ -184,12 +180,16 @@ mod tests {
 
     use super::*;
 
-    /// A folder with a configuration and the files that it names, each with its mode.
-    fn folder(files: &[(&str, u32)]) -> tempfile::TempDir {
+    const CONFIG: &str = "[[auth.jwt]]\nissuer = 'i'\naudience = 'a'\nalgorithms = ['HS256']\nsecret_file = 'jwt.secret'\n\
+        [policy]\nfile = 'policy.json'\n[credentials]\nsource = 'file'\nfile = 'keys'\n[ci]\nendpoint = 'http://127.0.0.1:1'\n";
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    const POLICY: &str = r#"{"users": {"alice": ["ci:CreateAsrBucket"]}}"#;
+    const KEYS: &str = "secret_id = id\nsecret_key = key\n";
+
+    /// A folder with a configuration and files that it names, each with its mode.
+    fn folder(files: &[(&str, &str, u32)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let text = "[[auth.jwt]]\nissuer = 'i'\naudience = 'a'\nalgorithms = ['HS256']\nsecret_file = 'jwt.secret'\n\
-                    [policy]\nfile = 'policy.json'\n[credentials]\nsource = 'file'\nfile = 'keys'\n";
-        for (name, mode) in files.iter().chain([&("gw.toml", 0o644)]) {
+        for (name, text, mode) in files.iter().chain([&("gw.toml", CONFIG, 0o644)]) {
             std::fs::write(folder.path().join(name), text).unwrap();
             std::fs::set_permissions(folder.path().join(name), std::fs::Permissions::from_mode(*mode)).unwrap();
         }
@@ -198,26 +198,39 @@ mod tests {
 
     #[test]
     fn a_configuration_whose_files_are_in_place_is_summed_up() {
-        let folder = folder(&[("jwt.secret", 0o600), ("policy.json", 0o644), ("keys", 0o400)]);
+        let folder = folder(&[("jwt.secret", SECRET, 0o600), ("policy.json", POLICY, 0o644), ("keys", KEYS, 0o400)]);
         let file = folder.path().join("gw.toml");
         let found = check(&file);
         assert_eq!(as_json(&found), json!({ "ok": true, "problems": [] }));
-        let summary = Summary { config: &found.unwrap(), file: &file }.to_string();
-        for part in ["127.0.0.1:8080 (plain HTTP)", "127.0.0.1:9090", "i (HS256, ", "policy.json", "keys", "own hosts"]
+        let Ok(checked) = found else { panic!() };
+        let summary = Summary { checked: &checked, file: &file }.to_string();
+        for part in
+            ["127.0.0.1:8080 (plain HTTP)", "127.0.0.1:9090", "i (HS256, ", "policy.json (1 statements)", "keys"]
         {
             assert!(summary.contains(part), "{part} in {summary}");
         }
     }
 
     #[test]
-    fn every_file_that_is_missing_or_open_to_others_is_named() {
-        let folder = folder(&[("jwt.secret", 0o644)]);
-        let problems = check(&folder.path().join("gw.toml")).unwrap_err();
+    fn every_file_that_is_missing_wrong_or_open_to_others_is_named() {
+        let folder = folder(&[
+            ("jwt.secret", SECRET, 0o644),
+            ("policy.json", r#"{"users": {"alice": ["ci:CreateAsrBuckt"]}}"#, 0o644),
+        ]);
+        let Err(problems) = check(&folder.path().join("gw.toml")) else { panic!() };
         let shown = Problems { problems: &problems, colour: false }.to_string();
         assert!(shown.ends_with("3 problems\n") && !shown.contains('\x1b'), "{shown}");
-        for part in ["/policy.json: cannot be read", "/keys: cannot be read", "chmod 600"] {
+        for part in ["/policy.json:1: ", "ci:CreateAsrBucket", "/keys: cannot be read", "chmod 600"] {
             assert!(shown.contains(part), "{part} in {shown}");
         }
+    }
+
+    #[test]
+    fn the_audit_file_need_not_exist_but_its_folder_must() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(unwritable(&folder.path().join("audit.jsonl")), None);
+        assert!(!folder.path().join("audit.jsonl").exists());
+        assert!(unwritable(&folder.path().join("none/audit.jsonl")).is_some());
     }
 
     #[test]

@@ -12,13 +12,13 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use zeroize::Zeroizing;
 
+use super::status::Status;
 use crate::credentials::Keys;
 use crate::stand_in::{Answered, Arrival, Faults, KnownKey, Settings, StandIn, Strike};
 
 const SECRET_ID: &str = "TENCENTCLOUD_SECRET_ID";
 const SECRET_KEY: &str = "TENCENTCLOUD_SECRET_KEY";
 const TOKEN: &str = "TENCENTCLOUD_TOKEN";
-const BAD_USAGE: u8 = 64;
 
 /// Run only the stand-in of Cloud Infinite: it verifies signatures and can be told to misbehave.
 ///
@@ -46,7 +46,7 @@ pub(super) struct StandInArgs {
 /// Exit status: 0 when it was stopped, 1 if it cannot listen, 64 if the keys in the environment are unusable.
 pub(super) async fn run(args: StandInArgs) -> ExitCode {
     match serve(args).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => Status::Fine.into(),
         Err(why) => {
             let _ = writeln!(io::stderr(), "ci-gateway stand-in: {why}");
             why.exit_code()
@@ -239,8 +239,8 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Keys(_) => ExitCode::from(BAD_USAGE),
-            Self::Listen(..) | Self::Signals(_) | Self::Randomness(_) => ExitCode::FAILURE,
+            Self::Keys(_) => Status::BadUsage.into(),
+            Self::Listen(..) | Self::Signals(_) | Self::Randomness(_) => Status::Failure.into(),
         }
     }
 }

@@ -10,12 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::status::Status;
 use crate::auth::{Algorithm, CannotMint, DevelopmentClaims, SigningSecret, UnknownAlgorithm, mint};
 use crate::credentials::read_secret_file;
 use crate::domain::Mistake;
-
-/// Bad usage or a file that cannot be used, as `sysexits.h` numbers it.
-const USAGE: u8 = 64;
 
 /// Mints a development token from a local key and prints it; secrets come from files alone.
 #[derive(Args, Debug)]
@@ -59,7 +57,7 @@ pub(super) fn run(args: TokenArgs) -> ExitCode {
     let printed = token(&args, Timestamp::now())
         .and_then(|text| writeln!(std::io::stdout(), "{text}").map_err(|why| Problem::Output(why.kind())));
     match printed {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => Status::Fine.into(),
         Err(problem) => {
             // If standard error is gone too, the exit status is all that is left to tell.
             let _ = writeln!(std::io::stderr(), "ci-gateway token: {problem}");
@@ -139,17 +137,17 @@ enum Problem {
 impl Problem {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::File(_) | Self::Keys => ExitCode::from(USAGE),
+            Self::File(_) | Self::Keys => Status::BadUsage.into(),
             Self::Claims(why) => match why {
-                CannotMint::Signing => ExitCode::FAILURE,
+                CannotMint::Signing => Status::Failure.into(),
                 CannotMint::ShortSecret
                 | CannotMint::Symmetric
                 | CannotMint::PrivateKey(_)
                 | CannotMint::Empty
                 | CannotMint::Lifetime
-                | CannotMint::Caller(_) => ExitCode::from(USAGE),
+                | CannotMint::Caller(_) => Status::BadUsage.into(),
             },
-            Self::Output(_) => ExitCode::FAILURE,
+            Self::Output(_) => Status::Failure.into(),
         }
     }
 }

@@ -1,5 +1,12 @@
 //! One integration binary: `support` and one file per subject. The names of the tests are sentences.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::allow_attributes, reason = "tests may be blunt")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::allow_attributes,
+    reason = "tests may be blunt"
+)]
 
 mod support;
 
