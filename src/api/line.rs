@@ -78,9 +78,10 @@ where
     B: Body<Data = Bytes> + Send,
     B::Error: std::error::Error + Send + Sync + 'static,
 {
-    trail.target = Some(target.clone());
-    let caller = authenticate(shared, snapshot, head, trail)?;
-    trail.caller = Some(caller.clone());
+    let target = Arc::new(target);
+    trail.target = Some(Arc::clone(&target));
+    let caller = Arc::new(authenticate(shared, snapshot, head, trail)?);
+    trail.caller = Some(Arc::clone(&caller));
     let _place = admit(shared, &caller)?;
     let permit = decide(shared, snapshot, &caller, &target, trail)?;
     body::check(target.operation.verb(), &head.headers, body, trail.deadline()).await?;

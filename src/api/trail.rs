@@ -26,8 +26,8 @@ pub(super) struct Trail {
     peer: Option<Peer>,
     began: Instant,
     began_at: Timestamp,
-    pub(super) target: Option<Target>,
-    pub(super) caller: Option<Caller>,
+    pub(super) target: Option<Arc<Target>>,
+    pub(super) caller: Option<Arc<Caller>>,
     pub(super) decision: Option<&'static str>,
     pub(super) statement: Option<Arc<str>>,
     call: Call,
@@ -72,7 +72,7 @@ impl Trail {
 
     /// The request as the audit knows it, once caller and target are known.
     pub(super) fn audit_request(&self) -> Option<audit::Request<'_>> {
-        let (caller, target) = (self.caller.as_ref()?, self.target.as_ref()?);
+        let (caller, target) = (self.caller.as_deref()?, self.target.as_deref()?);
         Some(audit::Request {
             request_id: self.id.as_str(),
             at: self.now(),
@@ -142,14 +142,14 @@ impl Trail {
 
     /// The one line of a request. Values of callers are fields, never part of the message.
     fn log(&self, status: StatusCode, code: Option<Code>, outcome: Outcome, cause: Option<&str>, whole: Duration) {
-        let target = self.target.as_ref();
+        let target = self.target.as_deref();
         let seen = self.call.seen.as_ref();
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     request_id = self.id.as_str(),
                     peer = self.peer.map(|peer| tracing::field::display(peer.0)),
-                    caller = self.caller.as_ref().map(Caller::name),
+                    caller = self.caller.as_deref().map(Caller::name),
                     action = self.action().map(Action::as_str),
                     bucket = target.map(|target| target.bucket.as_str()),
                     region = target.map(|target| target.region.as_str()),
