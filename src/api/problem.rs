@@ -13,7 +13,6 @@ use super::limits::OverRate;
 use super::request_id::RequestId;
 use crate::audit::UpstreamSeen;
 use crate::auth::Refused;
-use crate::ci;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -30,20 +29,12 @@ struct Problem<'a> {
     outcome: &'a str,
     retryable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    upstream: Option<Upstream<'a>>,
-}
-
-#[derive(Serialize)]
-struct Upstream<'a> {
-    status: u16,
-    code: Option<&'a str>,
-    request_id: Option<&'a str>,
+    upstream: Option<UpstreamSeen>,
 }
 
 /// The answer to a request that is not served.
 pub(super) fn response(error: &Error, id: &RequestId) -> Response<Full<Bytes>> {
     let (status, code) = error.status_and_code();
-    let upstream = error.upstream();
     let problem = Problem {
         r#type: format!("/problems/{}", code.as_str()),
         title: super::catalogue::entry(code).title,
@@ -53,7 +44,7 @@ pub(super) fn response(error: &Error, id: &RequestId) -> Response<Full<Bytes>> {
         request_id: id.as_str(),
         outcome: error.outcome().as_str(),
         retryable: code.is_retryable(),
-        upstream: upstream.as_ref().map(Upstream::of),
+        upstream: error.upstream(),
     };
     // A struct of strings and numbers always has a JSON form.
     let mut response = Response::new(Full::from(serde_json::to_vec(&problem).unwrap_or_default()));
@@ -61,16 +52,6 @@ pub(super) fn response(error: &Error, id: &RequestId) -> Response<Full<Bytes>> {
     response.headers_mut().insert(CONTENT_TYPE, MEDIA_TYPE);
     add_headers(response.headers_mut(), error, status);
     response
-}
-
-impl<'a> Upstream<'a> {
-    fn of(seen: &'a UpstreamSeen) -> Self {
-        Self {
-            status: seen.status,
-            code: seen.code.as_ref().map(ci::FaultCode::as_str),
-            request_id: seen.request_id.as_ref().map(ci::RequestId::as_str),
-        }
-    }
 }
 
 /// The headers that HTTP asks for beside certain statuses.

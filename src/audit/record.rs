@@ -41,8 +41,8 @@ pub struct Finished<'a> {
     pub upstream: Option<&'a UpstreamSeen>,
 }
 
-/// What was seen of Cloud Infinite's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What was seen of Cloud Infinite's answer; the same three members in the audit and in a problem document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UpstreamSeen {
     /// The HTTP status.
     pub status: u16,
@@ -77,14 +77,7 @@ struct AnswerPart<'a> {
     code: &'static str,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    upstream: Option<UpstreamPart<'a>>,
-}
-
-#[derive(Serialize)]
-struct UpstreamPart<'a> {
-    status: u16,
-    code: Option<&'a str>,
-    request_id: Option<&'a str>,
+    upstream: Option<&'a UpstreamSeen>,
 }
 
 impl<'a> Line<'a> {
@@ -94,16 +87,11 @@ impl<'a> Line<'a> {
     }
 
     pub(super) fn finished(request: &Request<'a>, finished: &Finished<'a>) -> Self {
-        let upstream = finished.upstream.map(|seen| UpstreamPart {
-            status: seen.status,
-            code: seen.code.as_ref().map(FaultCode::as_str),
-            request_id: seen.request_id.as_ref().map(RequestId::as_str),
-        });
         let answer = AnswerPart {
             status: finished.status,
             code: finished.code.map_or("ok", Code::as_str),
             outcome: finished.outcome.as_str(),
-            upstream,
+            upstream: finished.upstream,
         };
         let line = Self::of("outcome", request);
         Self { decision: finished.decision, statement: finished.statement, answer: Some(answer), ..line }

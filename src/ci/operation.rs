@@ -7,8 +7,7 @@ use crate::domain::{Action, Service, Verb};
 /// One row of the table: a service by a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Operation {
-    service: Service,
-    verb: Verb,
+    action: Action,
 }
 
 /// What Cloud Infinite calls the parts of a service.
@@ -25,36 +24,36 @@ impl Operation {
     /// The row of `service` and `verb`.
     #[must_use]
     pub const fn new(service: Service, verb: Verb) -> Self {
-        Self { service, verb }
+        Self { action: Action::new(service, verb) }
     }
 
     /// Every row.
     pub fn all() -> impl Iterator<Item = Self> {
-        Action::all().map(|action| Self { service: action.service(), verb: action.verb() })
+        Action::all().map(|action| Self { action })
+    }
+
+    /// The CAM action that permits the operation; each has exactly one.
+    #[must_use]
+    pub const fn action(self) -> Action {
+        self.action
     }
 
     /// The service.
     #[must_use]
     pub const fn service(self) -> Service {
-        self.service
+        self.action.service()
     }
 
     /// The verb.
     #[must_use]
     pub const fn verb(self) -> Verb {
-        self.verb
-    }
-
-    /// The CAM action that permits the operation.
-    #[must_use]
-    pub const fn action(self) -> Action {
-        Action::new(self.service, self.verb)
+        self.action.verb()
     }
 
     /// The method, the same on our side and on Cloud Infinite's.
     #[must_use]
     pub const fn method(self) -> Method {
-        match self.verb {
+        match self.verb() {
             Verb::Create => Method::POST,
             Verb::Describe => Method::GET,
             Verb::Delete => Method::DELETE,
@@ -76,7 +75,7 @@ impl Operation {
     }
 
     const fn names(self) -> Names {
-        let (path, node, list_nodes): (_, _, &[&str]) = match self.service {
+        let (path, node, list_nodes): (_, _, &[&str]) = match self.service() {
             Service::SmartAudio => ("/asrbucket", "AsrBucket", &["AsrBucketList", "SpeechBucketList"]),
             Service::Media => ("/mediabucket", "MediaBucket", &["MediaBucketList"]),
             Service::Documents => ("/docbucket", "DocBucket", &["DocBucketList"]),

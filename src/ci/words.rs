@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 const LONGEST_CODE: usize = 64;
 const LONGEST_REQUEST_ID: usize = 128;
 
 /// The code of a fault, such as `AccessDenied`: letters, digits and dots.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct FaultCode(Box<str>);
 
 impl FaultCode {
@@ -27,7 +30,8 @@ impl FaultCode {
 }
 
 /// Cloud Infinite's name for one request, which its support asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct RequestId(Box<str>);
 
 impl RequestId {
