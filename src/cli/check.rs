@@ -17,7 +17,7 @@ use crate::credentials::Source;
 use crate::domain::{Mistake, Mistakes};
 use crate::server::Tls;
 
-/// What `check` is told.
+/// Name every problem of a configuration and the files it names, without starting.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct CheckArgs {
     /// The configuration file.

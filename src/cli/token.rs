@@ -15,7 +15,7 @@ use crate::auth::{Algorithm, CannotMint, DevelopmentClaims, SigningSecret, Unkno
 use crate::credentials::read_secret_file;
 use crate::domain::Mistake;
 
-/// Mints a development token from a local key and prints it; secrets come from files alone.
+/// Mint a development token from a local key and print it; secrets come from files alone.
 #[derive(Args, Debug)]
 pub(super) struct TokenArgs {
     /// File with the secret shared with the gateway's `secret_file`, for HS256 [one trailing line end is ignored]

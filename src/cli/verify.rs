@@ -50,14 +50,18 @@ struct Verdict {
     found: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'static str>,
+    /// What was signed here, to hold against Cloud Infinite's `FormatString`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_string: Option<String>,
 }
 
 impl Verdict {
-    const HOLDS: Self = Self { verifies: true, stage: None, expected: None, found: None, hint: None };
+    const HOLDS: Self =
+        Self { verifies: true, stage: None, expected: None, found: None, hint: None, http_string: None };
 
     fn differs(stage: &'static str, expected: &str, found: &str, hint: &'static str) -> Self {
         let (expected, found) = (Some(expected.to_owned()), Some(found.to_owned()));
-        Self { verifies: false, stage: Some(stage), expected, found, hint: Some(hint) }
+        Self { verifies: false, stage: Some(stage), expected, found, hint: Some(hint), http_string: None }
     }
 
     fn for_people(&self) -> String {
@@ -65,8 +69,9 @@ impl Verdict {
         let (green, red, plain) = if colour { ("\x1b[32m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
         let Some(stage) = self.stage else { return format!("{green}verifies{plain}: every stage agrees") };
         let shown = |text: &Option<String>| format!("{:?}", text.as_deref().unwrap_or_default());
+        let computed = self.http_string.as_ref().map(|text| format!("\n  computed  {text:?}")).unwrap_or_default();
         format!(
-            "{red}does not verify{plain}: the stage `{stage}` differs\n  expected  {}\n  found     {}\n  hint      {}",
+            "{red}does not verify{plain}: the stage `{stage}` differs\n  expected  {}\n  found     {}{computed}\n  hint      {}",
             shown(&self.expected),
             shown(&self.found),
             self.hint.unwrap_or_default()
@@ -178,7 +183,8 @@ fn first_difference(stages: &Stages, request: &SignedRequest, authorization: &Au
     for found in [request.signature.as_deref(), Some(authorization.signature())].into_iter().flatten() {
         if !bool::from(found.as_bytes().ct_eq(stages.signature().as_bytes())) {
             let hint = "the lists agree, so the method, the path, a signed value or the secret key differs";
-            return Verdict::differs("signature", stages.signature(), found, hint);
+            let verdict = Verdict::differs("signature", stages.signature(), found, hint);
+            return Verdict { http_string: Some(stages.http_string().to_owned()), ..verdict };
         }
     }
     Verdict::HOLDS

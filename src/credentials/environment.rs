@@ -25,8 +25,9 @@ pub(super) fn keys() -> Result<Keys, Mistake> {
 
 fn required(name: &str) -> Result<Zeroizing<String>, Mistake> {
     variable(name)?.ok_or_else(|| {
-        Mistake::new("environment", format!("the variable {name} is not set"))
-            .hint(format!("set {SECRET_ID} and {SECRET_KEY}, or name a key file: [credentials] source = \"file\""))
+        Mistake::new("environment", format!("the variable {name} is not set")).hint(format!(
+            "set {SECRET_ID} and {SECRET_KEY}; `serve` can also read a file: [credentials] source = \"file\""
+        ))
     })
 }
 
