@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use serde_json::Value;
 use tokio::task::JoinHandle;
 use tower::ServiceBuilder;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
@@ -134,6 +135,7 @@ pub(super) fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
     let parts = Mistakes::unless_any(mistakes, parts)?;
     let ((authenticator, policy), (credentials, upstream)) =
         parts.ok_or_else(|| Mistake::new("configuration", "a part is missing without a reason, which is a bug"))?;
+    let configuration = shown(config, &policy);
     Ok(Snapshot {
         authenticator,
         policy,
@@ -141,8 +143,18 @@ pub(super) fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
         regions: Regions { buckets: config.ci.buckets.clone(), default: config.ci.default_region.clone() },
         upstream,
         signature_lifetime: config.ci.signature_lifetime,
-        configuration: config.redacted(),
+        configuration,
     })
+}
+
+/// The configuration for `/config`, with the digest of the policy beside the name of its file.
+fn shown(config: &Config, policy: &Policy) -> Value {
+    let mut shown = config.redacted();
+    if let Some(section) = shown.get_mut("policy").and_then(Value::as_object_mut) {
+        section.insert("digest".to_owned(), policy.digest().into());
+        section.insert("statements".to_owned(), policy.statements().into());
+    }
+    shown
 }
 
 fn noted<T>(result: Result<T, Mistakes>, mistakes: &mut Vec<Mistake>) -> Option<T> {
