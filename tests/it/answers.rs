@@ -185,6 +185,20 @@ async fn the_open_pages_need_no_credentials() {
     assert_eq!(world.stand_in().request_count(), 0);
 }
 
+#[tokio::test]
+async fn a_gateway_that_drains_says_so_in_one_word_and_closes_its_connections() {
+    let world = Setup::new().set("server.drain_delay", "30s").start().await;
+    world.gateway().drain().start();
+    let health = loop {
+        let health = world.answer(&Ask::anonymous("GET", "/healthz")).await;
+        if health.status != 200 {
+            break health;
+        }
+    };
+    assert_eq!((health.status, health.body.as_str(), health.closed), (503, "draining", true));
+    assert_eq!(served(&world.answer(&Ask::post(PATH)).await)["name"], BUCKET, "a lame duck still serves");
+}
+
 /// The answer of the product page, word for word with its stray `>`.
 const PAGE: &str = "<Response>\n<RequestId>NjJmMzRlZGZfOTBmYTUwNjRfNzI0MV8x</RequestId>\n<AsrBucket>\n\
     <BucketId>test-1234567890</BucketId>\n<Name>test-1234567890</Name>\n<Region>ap-chongqing</Region>\n\
