@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
+use crate::api::entry;
 use crate::domain::{Code, Outcome};
 
 /// For so long one that is turned away may take to hear of it.
@@ -32,7 +33,7 @@ fn answer() -> String {
     let id = Uuid::now_v7();
     let body = serde_json::json!({
         "type": format!("/problems/{}", code.as_str()),
-        "title": "Overloaded",
+        "title": entry(code).title,
         "status": 503,
         "detail": "all connections that this gateway keeps at once are taken; try again after a moment",
         "code": code.as_str(),

@@ -237,3 +237,18 @@ async fn a_head_that_does_not_end_is_refused_and_a_silent_connection_is_closed()
     assert_eq!(connection.answer_to(b"POST / HTTP/1.1").await.status, 408);
     assert_eq!(world.stand_in().request_count(), 0);
 }
+
+#[tokio::test]
+async fn a_connection_too_many_hears_that_the_gateway_is_overloaded() {
+    let world = Setup::new().set("server.max_connections", 2).start().await;
+    let (mut first, mut second) = (world.connect().await, world.connect().await);
+    let health = Ask::anonymous("GET", "/healthz");
+    assert_eq!((first.ask(&health).await.status, second.ask(&health).await.status), (200, 200));
+    let answer = world.connect().await.answer_to(&health.bytes()).await;
+    assert_eq!((answer.status, answer.code(), answer.closed), (503, "overloaded".to_owned(), true));
+    drop(first);
+    // The place is free once the server has seen the end of the first.
+    while world.answer(&health).await.status != 200 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
