@@ -1,5 +1,6 @@
 //! An answer as it came, whole.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,8 @@ use crate::ci::Reply;
 
 /// The largest body that is read; the same limit as that of the reader in `ci`.
 const LARGEST_BODY: usize = 64 * 1024;
+/// The statuses of an answer (RFC 9110 section 15). A 101 that nobody asked for and a 999 say neither yes nor no.
+const FINAL_STATUSES: RangeInclusive<u16> = 200..=599;
 /// A wish of Cloud Infinite's to be left alone is passed on, but not for longer than this.
 const LONGEST_RETRY_AFTER: u64 = 60;
 
@@ -28,6 +31,9 @@ pub struct Received {
 impl Received {
     pub(super) async fn read(answer: Response<Incoming>) -> Result<Self, SendError> {
         let (head, body) = answer.into_parts();
+        if !FINAL_STATUSES.contains(&head.status.as_u16()) {
+            return Err(SendError::NotHttp(format!("the status {}", head.status.as_u16()).into()));
+        }
         let body = Limited::new(body, LARGEST_BODY)
             .collect()
             .await

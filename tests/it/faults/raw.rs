@@ -53,6 +53,13 @@ async fn what_is_not_http_is_unreadable() {
 }
 
 #[tokio::test]
+async fn a_status_that_is_no_answer_is_unreadable() {
+    for status in ["101 Switching Protocols", "199 Odd", "600 Odd", "999 Odd"] {
+        becomes(response(status, "", GOOD), UNREADABLE).await;
+    }
+}
+
+#[tokio::test]
 async fn a_head_without_end_is_unreadable() {
     let many = "X-Bomb: bang\r\n".repeat(5000);
     becomes(response("200 OK", &many, GOOD), UNREADABLE).await;
