@@ -30,17 +30,18 @@ use http_body::Body;
 use http_body_util::Full;
 use tower::Service;
 
-pub use admin::{Admin, Hooks};
+pub use admin::{Admin, Hooks, Reloaded};
 pub use catalogue::{Entry, Explanation, entry};
 pub use limits::{Limits, Rate};
 pub use openapi::DOCUMENT;
 pub use peer::Peer;
 pub use refusal::Refusal;
 pub use route::Regions;
-pub use shared::{Settings, Shared, Snapshot};
+pub use shared::{Settings, Shared, Snapshot, Unready};
 
 use error::Error;
 use request_id::RequestId;
+use trail::Sent;
 
 /// The business listener's service.
 #[derive(Clone, Debug)]
@@ -74,9 +75,11 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let shared = Arc::clone(&self.shared);
         let id = RequestId::of(request.headers());
-        let task = shared.lines().spawn(line::run(Arc::clone(&shared), id.clone(), request));
+        let (method, sent) = (request.method().clone(), Sent::default());
+        let task = shared.lines().spawn(line::run(Arc::clone(&shared), id.clone(), sent.clone(), request));
         Box::pin(async move {
-            let response = task.await.unwrap_or_else(|_panicked| problem::response(&Error::Internal, &id));
+            let ended = |_panicked| problem::response(&Error::Ended(sent.ended()), &method, &id);
+            let response = task.await.unwrap_or_else(ended);
             Ok(answer::finished(response, &id))
         })
     }

@@ -53,12 +53,6 @@ impl Credentials {
         Ok(Self { keys, app_ids: settings.app_ids.clone() })
     }
 
-    /// Credentials made of keys at hand, good for every account.
-    #[must_use]
-    pub fn of(keys: Keys) -> Self {
-        Self { keys: Ok(keys), app_ids: Vec::new() }
-    }
-
     /// Why there are no keys; `None` when there are.
     #[must_use]
     pub fn missing(&self) -> Option<&Mistake> {
@@ -102,7 +96,7 @@ mod tests {
     fn keys_are_given_for_the_configured_accounts_alone() {
         let keys = Keys::new("id", "key", None).unwrap();
         let (ours, other) = ("a-1234567890".parse().unwrap(), "a-1234567891".parse().unwrap());
-        let any = Credentials::of(keys.clone());
+        let any = Credentials { keys: Ok(keys.clone()), app_ids: Vec::new() };
         assert!(any.keys_for(&ours).is_ok() && any.keys_for(&other).is_ok());
         let bound = Credentials { keys: Ok(keys), app_ids: vec!["1234567890".parse().unwrap()] };
         assert!(bound.keys_for(&ours).is_ok());

@@ -92,7 +92,7 @@ impl Policy {
             (None, Some(allow)) => Ground::Allowed(Arc::clone(allow)),
             (None, None) => Ground::Nothing,
         };
-        Decision::new(action, ground, Arc::clone(&self.digest))
+        Decision::new(action, &resource, ground, Arc::clone(&self.digest))
     }
 
     /// How many statements the policy has; each line of `[users]` is one.

@@ -2,30 +2,41 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Ready, ready};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use tower::Service;
 
-use super::error::Error;
+use super::error::{Ended, Error};
 use super::request_id::RequestId;
 use super::shared::Shared;
-use super::{Refusal, answer, problem};
-use crate::domain::Mistakes;
+use super::{Refusal, Unready, answer, problem};
+use crate::domain::{Code, Mistakes};
 use crate::telemetry::Metrics;
 
 /// What the admin listener asks of those who started it.
 pub struct Hooks {
-    /// Reads the configuration again and puts it in force, or says what is wrong with it.
-    pub reload: Box<dyn Fn() -> Result<(), Mistakes> + Send + Sync>,
+    /// Reads the configuration again and puts it in force, or says what is wrong with it. It reads files, so it runs
+    /// where it may block.
+    pub reload: Box<dyn Fn() -> Result<Reloaded, Mistakes> + Send + Sync>,
     /// Brings the metrics up to date that nobody counts as they happen.
     pub refresh: Box<dyn Fn(&Metrics) + Send + Sync>,
+}
+
+/// A configuration that was read again and is now in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reloaded {
+    /// The sections that have changed and take effect only with the next start.
+    pub needs_restart: Vec<&'static str>,
 }
 
 impl fmt::Debug for Hooks {
@@ -48,24 +59,36 @@ impl Admin {
         Self { shared, hooks: Arc::new(hooks) }
     }
 
-    fn respond(&self, method: &Method, path: &str, query: Option<&str>) -> Result<Response<Full<Bytes>>, Error> {
-        let page: fn(&Self, Option<&str>) -> Response<Full<Bytes>> = match path {
-            "/metrics" => Self::metrics,
-            "/livez" => |_, _| text(StatusCode::OK, "live\n".to_owned()),
-            "/readyz" => Self::readiness,
-            "/version" => {
-                |_, _| answer::json(&json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") }))
+    async fn respond(self, head: &Parts) -> Result<Response<Full<Bytes>>, Error> {
+        if let Some(refusal) = head.extensions.get::<Refusal>() {
+            return Err(Error::Refused(*refusal));
+        }
+        let (path, query) = (head.uri.path(), head.uri.query());
+        match (path, &head.method) {
+            ("/reload", &Method::POST) => self.reload().await,
+            ("/reload", _) => Err(Error::MethodNotAllowed("POST")),
+            _ => {
+                let page = self.page(path, query).ok_or(Error::NotFound)?;
+                if head.method == Method::GET { Ok(page) } else { Err(Error::MethodNotAllowed("GET")) }
             }
-            "/config" => |admin, _| answer::json(&admin.shared.snapshot().configuration),
-            "/reload" => {
-                return if method == Method::POST { Ok(self.reload()) } else { Err(Error::MethodNotAllowed("POST")) };
-            }
-            _ => return Err(Error::NotFound),
-        };
-        if method == Method::GET { Ok(page(self, query)) } else { Err(Error::MethodNotAllowed("GET")) }
+        }
     }
 
-    fn metrics(&self, _query: Option<&str>) -> Response<Full<Bytes>> {
+    fn page(&self, path: &str, query: Option<&str>) -> Option<Response<Full<Bytes>>> {
+        Some(match path {
+            "/metrics" => self.metrics(),
+            "/livez" => text(StatusCode::OK, "live\n".to_owned()),
+            "/readyz" => self.readiness(query),
+            "/version" => {
+                answer::json(&json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") }))
+            }
+            "/config" => answer::json(&self.shared.snapshot().configuration),
+            // The `type` of a problem document resolves on the listener that sent it.
+            _ => answer::problem_page(Code::from_word(path.strip_prefix("/problems/")?)?),
+        })
+    }
+
+    fn metrics(&self) -> Response<Full<Bytes>> {
         let metrics = self.shared.metrics();
         (self.hooks.refresh)(metrics);
         match metrics.text() {
@@ -76,21 +99,21 @@ impl Admin {
 
     /// `?verbose` names every check; the word and the status are the same without it.
     fn readiness(&self, query: Option<&str>) -> Response<Full<Bytes>> {
-        let (status, word) = match self.shared.ready() {
+        let ready = self.shared.ready(Timestamp::now());
+        let (status, word) = match ready {
             Ok(()) => (StatusCode::OK, "ready"),
-            Err(word) => (StatusCode::SERVICE_UNAVAILABLE, word),
+            Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why.as_str()),
         };
         let verbose =
             query.is_some_and(|query| query.split('&').any(|part| part == "verbose" || part == "verbose=true"));
-        let checks = if verbose { self.checks() } else { String::new() };
+        let checks = if verbose { self.checks(ready) } else { String::new() };
         text(status, format!("{checks}{word}\n"))
     }
 
-    fn checks(&self) -> String {
+    fn checks(&self, ready: Result<(), Unready>) -> String {
         let snapshot = self.shared.snapshot();
         let keys = snapshot.credentials.missing().map(ToString::to_string);
-        let audit =
-            (self.shared.audit().is_writable() == Some(false)).then(|| "the last line could not be written".to_owned());
+        let audit = (ready == Err(Unready::NoAudit)).then(|| "the last line could not be written".to_owned());
         let drain = self.shared.is_draining().then(|| "the process is about to stop".to_owned());
         let policy = format!("{} statements, digest {}", snapshot.policy.statements(), snapshot.policy.digest());
         [("policy", Ok(policy)), ("keys", failed(keys)), ("audit", failed(audit)), ("drain", failed(drain))]
@@ -103,49 +126,53 @@ impl Admin {
             .collect()
     }
 
-    fn reload(&self) -> Response<Full<Bytes>> {
-        let result = (self.hooks.reload)();
-        let metrics = self.shared.metrics();
-        let reloaded = Reloaded {
+    /// Off the worker threads: a big policy takes seconds to read.
+    async fn reload(self) -> Result<Response<Full<Bytes>>, Error> {
+        let hooks = Arc::clone(&self.hooks);
+        let reloading = tokio::task::spawn_blocking(move || (hooks.reload)());
+        let result = reloading.await.map_err(|_panicked| Error::Ended(Ended::Unsent))?;
+        let page = ReloadPage {
             reloaded: result.is_ok(),
-            generation: metrics.config_generation.get(),
+            generation: self.shared.generation(),
+            needs_restart: result.as_ref().map(|done| done.needs_restart.clone()).unwrap_or_default(),
             problems: result
                 .err()
                 .map(|mistakes| mistakes.iter().map(ToString::to_string).collect())
                 .unwrap_or_default(),
         };
-        let mut response = answer::json(&reloaded);
-        if !reloaded.reloaded {
+        let mut response = answer::json(&page);
+        if !page.reloaded {
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
         }
-        response
+        Ok(response)
     }
 }
 
 #[derive(Serialize)]
-struct Reloaded {
+struct ReloadPage {
     reloaded: bool,
     generation: i64,
+    needs_restart: Vec<&'static str>,
     problems: Vec<String>,
 }
 
 impl<B> Service<Request<B>> for Admin {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let id = RequestId::of(request.headers());
-        let result = match request.extensions().get::<Refusal>() {
-            Some(refusal) => Err(Error::Refused(*refusal)),
-            None => self.respond(request.method(), request.uri().path(), request.uri().query()),
-        };
-        let response = result.unwrap_or_else(|error| problem::response(&error, &id));
-        ready(Ok(answer::finished(response, &id)))
+        let (admin, head) = (self.clone(), request.into_parts().0);
+        Box::pin(async move {
+            let id = RequestId::of(&head.headers);
+            let result = admin.respond(&head).await;
+            let response = result.unwrap_or_else(|error| problem::response(&error, &head.method, &id));
+            Ok(answer::finished(response, &id))
+        })
     }
 }
 

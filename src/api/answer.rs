@@ -6,6 +6,7 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
+use super::Unready;
 use super::request_id::{self, RequestId};
 use super::route::Target;
 use crate::audit::Intent;
@@ -102,8 +103,8 @@ pub(super) fn problem_page(code: Code) -> Response<Full<Bytes>> {
 }
 
 /// `GET /healthz`: one word for a load balancer.
-pub(super) fn health(ready: Result<(), &'static str>) -> Response<Full<Bytes>> {
-    let word = ready.err().unwrap_or("ready");
+pub(super) fn health(ready: Result<(), Unready>) -> Response<Full<Bytes>> {
+    let word = ready.err().map_or("ready", Unready::as_str);
     let mut response = of_type("text/plain; charset=utf-8", Bytes::from_static(word.as_bytes()));
     if ready.is_err() {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

@@ -5,7 +5,7 @@ mod sentences;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use super::Refusal;
 use super::limits::OverRate;
@@ -29,7 +29,8 @@ pub(super) enum Error {
     RegionRequired,
     UnknownParameter,
     RepeatedParameter,
-    ParameterValue(&'static str),
+    ParameterEncoding,
+    NotTrueOrFalse,
     Unauthenticated(Refused),
     OverRate(OverRate),
     Overloaded,
@@ -50,7 +51,17 @@ pub(super) enum Error {
     Send(SendError),
     Fault(Fault, Option<Duration>),
     Unreadable(Unreadable, u16, Option<RequestId>),
-    Internal,
+    /// The work ended before its answer: a bug, or a process that is cut off.
+    Ended(Ended),
+}
+
+/// How work ended that gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Before anything was sent.
+    Unsent,
+    /// When something may have been sent.
+    PerhapsSent,
 }
 
 /// What a caller who may come again is told to wait when nobody knows better.
@@ -69,7 +80,8 @@ impl Error {
             Self::RegionRequired => (StatusCode::BAD_REQUEST, Code::RegionRequired),
             Self::UnknownParameter
             | Self::RepeatedParameter
-            | Self::ParameterValue(_)
+            | Self::ParameterEncoding
+            | Self::NotTrueOrFalse
             | Self::BodyOnGet
             | Self::BodyBroken
             | Self::BodyNotEmpty => (StatusCode::BAD_REQUEST, Code::InvalidRequest),
@@ -89,7 +101,7 @@ impl Error {
             Self::Send(why) => unsent(why),
             Self::Fault(fault, _) => faulted(fault.kind()),
             Self::Unreadable(..) => (StatusCode::BAD_GATEWAY, Code::UpstreamUnreadable),
-            Self::Signing(_) | Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, Code::Internal),
+            Self::Signing(_) | Self::Ended(_) => (StatusCode::INTERNAL_SERVER_ERROR, Code::Internal),
         }
     }
 
@@ -98,7 +110,7 @@ impl Error {
         match self {
             Self::Send(why) => why.outcome(),
             Self::Fault(fault, _) => fault.kind().outcome(),
-            Self::Unreadable(..) => Outcome::Unknown,
+            Self::Unreadable(..) | Self::Ended(Ended::PerhapsSent) => Outcome::Unknown,
             Self::Refused(_)
             | Self::NotFound
             | Self::MethodNotAllowed(_)
@@ -107,7 +119,8 @@ impl Error {
             | Self::RegionRequired
             | Self::UnknownParameter
             | Self::RepeatedParameter
-            | Self::ParameterValue(_)
+            | Self::ParameterEncoding
+            | Self::NotTrueOrFalse
             | Self::Unauthenticated(_)
             | Self::OverRate(_)
             | Self::Overloaded
@@ -124,8 +137,15 @@ impl Error {
             | Self::Audit(_)
             | Self::Signing(_)
             | Self::Late
-            | Self::Internal => Outcome::NotSent,
+            | Self::Ended(Ended::Unsent) => Outcome::NotSent,
         }
+    }
+
+    /// Whether the same request may be sent again as it is. What may have taken effect is looked at first, unless it
+    /// only reads.
+    pub(super) fn is_retryable(&self, method: &Method) -> bool {
+        let (_, code) = self.status_and_code();
+        code.is_retryable() && (self.outcome() != Outcome::Unknown || *method == Method::GET)
     }
 
     /// For how long the caller is asked to wait; every 429 and 503 says so.

@@ -102,7 +102,7 @@ impl Rates {
         // The index is below the length by the remainder; without a cell there is no rate to be over.
         let Some(cell) = self.empty_at.get(index) else { return Ok(()) };
         let (now, period) = (nanoseconds(now), nanoseconds(self.rate.period));
-        let each = period / u64::from(self.rate.requests.max(1));
+        let each = (period / u64::from(self.rate.requests.max(1))).max(1);
         let tolerance = period - each;
         let admitted = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |empty_at| {
             let empty_at = empty_at.max(now);

@@ -9,38 +9,40 @@ use http_body::Body;
 use http_body_util::Full;
 use tokio::time::Instant;
 
-use super::error::Error;
+use super::error::{Ended, Error};
 use super::limits::Place;
 use super::request_id::RequestId;
 use super::route::{Route, Target, route};
 use super::shared::{Shared, Snapshot};
-use super::trail::Trail;
-use super::{Peer, Refusal, answer, body, problem};
+use super::trail::{Sent, Trail};
+use super::{Peer, Refusal, Unready, answer, body, problem};
 use crate::audit::Intent;
 use crate::auth::Refused;
-use crate::ci::{self, Unserved};
-use crate::domain::{Caller, Outcome};
+use crate::ci::{self, Operation, Unserved};
+use crate::domain::{Caller, Code, Outcome};
 use crate::policy::{Context, Permit, Resource};
 use crate::signing::{SignedRequest, Window};
 use crate::upstream::Received;
 
-type Answered = (Response<Full<Bytes>>, Outcome);
+/// An answer, what became of the call, and a code if the answer is that all is not well.
+type Answered = (Response<Full<Bytes>>, Outcome, Option<Code>);
 
 /// From a request's head to its finished answer.
-pub(super) async fn run<B>(shared: Arc<Shared>, id: RequestId, request: Request<B>) -> Response<Full<Bytes>>
+pub(super) async fn run<B>(shared: Arc<Shared>, id: RequestId, sent: Sent, request: Request<B>) -> Response<Full<Bytes>>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: std::error::Error + Send + Sync + 'static,
 {
     let peer = request.extensions().get::<Peer>().copied();
-    let mut trail = Trail::begin(Arc::clone(&shared), id.clone(), peer);
+    let method = request.method().clone();
+    let mut trail = Trail::begin(Arc::clone(&shared), id.clone(), peer, sent);
     match steps(&shared, request, &mut trail).await {
-        Ok((response, outcome)) => {
-            trail.served(outcome);
+        Ok((response, outcome, code)) => {
+            trail.served(response.status(), code, outcome);
             response
         }
         Err(error) => {
-            let response = problem::response(&error, &id);
+            let response = problem::response(&error, &method, &id);
             trail.failed(&error);
             response
         }
@@ -59,9 +61,12 @@ where
     let (head, body) = request.into_parts();
     match route(&head.method, &head.uri, &snapshot.regions)? {
         Route::Operation(target) => operation(shared, &snapshot, &head, body, target, trail).await,
-        Route::OpenApi => Ok((answer::openapi(), Outcome::NotSent)),
-        Route::Problem(code) => Ok((answer::problem_page(code), Outcome::NotSent)),
-        Route::Health => Ok((answer::health(shared.ready()), Outcome::NotSent)),
+        Route::OpenApi => Ok((answer::openapi(), Outcome::NotSent, None)),
+        Route::Problem(code) => Ok((answer::problem_page(code), Outcome::NotSent, None)),
+        Route::Health => {
+            let ready = shared.ready(trail.now());
+            Ok((answer::health(ready), Outcome::NotSent, ready.err().map(Unready::code)))
+        }
     }
 }
 
@@ -86,14 +91,14 @@ where
     let permit = decide(shared, snapshot, &caller, &target, trail)?;
     body::check(target.operation.verb(), &head.headers, body, trail.deadline()).await?;
     let intent = intend(shared, permit, trail).await?;
-    let signed = sign(shared, snapshot, &target, &intent, trail)?;
+    let signed = sign(shared, snapshot, &intent, trail)?;
     if target.validate_only {
-        return Ok((answer::validated(&target, &caller, &intent), Outcome::NotSent));
+        return Ok((answer::validated(&target, &caller, &intent), Outcome::NotSent, None));
     }
     let received = send(snapshot, signed, trail).await?;
     let said = read(&target, &received, trail)?;
     trail.call_seen(received.reply().status, said.request_id.clone());
-    Ok((answer::served(&target, &said), Outcome::Applied))
+    Ok((answer::served(&target, &said), Outcome::Applied, None))
 }
 
 /// Step 2.
@@ -136,22 +141,16 @@ fn decide(
 
 /// Step 6. That caller and target are known is what makes a permit, so there is always a request to write down.
 async fn intend(shared: &Shared, permit: Permit, trail: &Trail) -> Result<Intent, Error> {
-    let request = trail.audit_request().ok_or(Error::Internal)?;
-    let intent = shared.audit().intent(permit, &request).await;
-    intent.inspect_err(|_| shared.metrics().audit_failures.inc()).map_err(Error::Audit)
+    let request = trail.audit_request().ok_or(Error::Ended(Ended::Unsent))?;
+    shared.audit().intent(permit, &request, trail.deadline()).await.map_err(Error::Audit)
 }
 
-/// Steps 7 and 8. Only a request whose intent is written down is signed.
-fn sign(
-    shared: &Shared,
-    snapshot: &Snapshot,
-    target: &Target,
-    _intent: &Intent,
-    trail: &Trail,
-) -> Result<SignedRequest, Error> {
-    let keys = snapshot.credentials.keys_for(&target.bucket).map_err(Error::NoKeys)?;
+/// Steps 7 and 8. The request is made of what the permit allows, once the intent is written down.
+fn sign(shared: &Shared, snapshot: &Snapshot, intent: &Intent, trail: &Trail) -> Result<SignedRequest, Error> {
+    let permit = intent.permit();
+    let keys = snapshot.credentials.keys_for(permit.bucket()).map_err(Error::NoKeys)?;
     let window = Window::around(trail.now(), snapshot.signature_lifetime);
-    let request = ci::request(target.operation, &target.bucket, &target.region);
+    let request = ci::request(Operation::of(permit.action()), permit.bucket(), permit.region());
     let signed = request.sign(keys, window).map_err(Error::Signing)?;
     shared.metrics().signatures.inc();
     Ok(signed)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ struct Problem<'a> {
 }
 
 /// The answer to a request that is not served.
-pub(super) fn response(error: &Error, id: &RequestId) -> Response<Full<Bytes>> {
+pub(super) fn response(error: &Error, method: &Method, id: &RequestId) -> Response<Full<Bytes>> {
     let (status, code) = error.status_and_code();
     let problem = Problem {
         r#type: format!("/problems/{}", code.as_str()),
@@ -43,7 +43,7 @@ pub(super) fn response(error: &Error, id: &RequestId) -> Response<Full<Bytes>> {
         code: code.as_str(),
         request_id: id.as_str(),
         outcome: error.outcome().as_str(),
-        retryable: code.is_retryable(),
+        retryable: error.is_retryable(method),
         upstream: error.upstream(),
     };
     // A struct of strings and numbers always has a JSON form.

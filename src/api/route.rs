@@ -104,7 +104,7 @@ impl Query {
         let mut query = Self::default();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = percent_decode_str(value).decode_utf8().map_err(|_| Error::ParameterValue("query"))?;
+            let value = percent_decode_str(value).decode_utf8().map_err(|_| Error::ParameterEncoding)?;
             let repeated = match name {
                 "region" => query.region.replace(value.parse().map_err(Error::InvalidRegion)?).is_some(),
                 "validate_only" => query.validate_only.replace(truth(&value)?).is_some(),
@@ -122,7 +122,7 @@ fn truth(value: &str) -> Result<bool, Error> {
     match value {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(Error::ParameterValue("validate_only")),
+        _ => Err(Error::NotTrueOrFalse),
     }
 }
 
@@ -209,8 +209,8 @@ mod tests {
         assert!(matches!(at("Region=ap-x"), Error::UnknownParameter));
         assert!(matches!(at("region=ap-x&region=ap-x"), Error::RepeatedParameter));
         assert!(matches!(at("validate_only=true&validate_only=true"), Error::RepeatedParameter));
-        assert!(matches!(at("validate_only=1"), Error::ParameterValue("validate_only")));
-        assert!(matches!(at("region=%ff"), Error::ParameterValue("query")));
+        assert!(matches!(at("validate_only=1"), Error::NotTrueOrFalse));
+        assert!(matches!(at("region=%ff"), Error::ParameterEncoding));
         for region in ["", "evil.example", "AP", "a/b", "a%2Fb", "[::1]", "a+b"] {
             assert!(matches!(at(&format!("region={region}")), Error::InvalidRegion(_)), "{region}");
         }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
@@ -13,6 +14,7 @@ use super::route::Regions;
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::credentials::Credentials;
+use crate::domain::Code;
 use crate::policy::Policy;
 use crate::telemetry::Metrics;
 use crate::upstream::Upstream;
@@ -43,6 +45,38 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// Bounds on the work in progress.
     pub limits: Limits,
+}
+
+/// Why the process is not ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unready {
+    /// It is about to stop.
+    Draining,
+    /// There is no key to sign with.
+    NoKeys,
+    /// The audit file cannot be written.
+    NoAudit,
+}
+
+impl Unready {
+    /// The one word that a load balancer reads.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draining => "draining",
+            Self::NoKeys | Self::NoAudit => "unready",
+        }
+    }
+
+    /// The code that a request would be refused with.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Draining => Code::Draining,
+            Self::NoKeys => Code::CredentialsUnavailable,
+            Self::NoAudit => Code::AuditUnavailable,
+        }
+    }
 }
 
 /// What all requests share.
@@ -147,15 +181,17 @@ impl Shared {
         self.metrics.config_generation.get()
     }
 
-    /// Ready to serve, or one word for why not.
+    /// Whether the process can serve at `now`.
     ///
     /// # Errors
-    /// The word.
-    pub fn ready(&self) -> Result<(), &'static str> {
+    /// Why not.
+    pub fn ready(&self, now: Timestamp) -> Result<(), Unready> {
         if self.is_draining() {
-            Err("draining")
-        } else if self.snapshot().credentials.missing().is_some() || self.audit.is_writable() == Some(false) {
-            Err("unready")
+            Err(Unready::Draining)
+        } else if self.snapshot().credentials.missing().is_some() {
+            Err(Unready::NoKeys)
+        } else if self.audit.refuses(now) {
+            Err(Unready::NoAudit)
         } else {
             Ok(())
         }

@@ -1,13 +1,14 @@
 //! Step 12: the finished line, told once, whatever became of the request.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use jiff::Timestamp;
 
 use super::Peer;
-use super::error::Error;
+use super::error::{Ended, Error};
 use super::request_id::RequestId;
 use super::route::Target;
 use super::shared::Shared;
@@ -30,8 +31,20 @@ pub(super) struct Trail {
     pub(super) caller: Option<Arc<Caller>>,
     pub(super) decision: Option<&'static str>,
     pub(super) statement: Option<Arc<str>>,
+    sent: Sent,
     call: Call,
     told: bool,
+}
+
+/// Whether a request has begun to be sent; outlives the line, so that an answer after a panic tells the truth.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sent(Arc<AtomicBool>);
+
+impl Sent {
+    /// How the work ended, if it ended without an answer.
+    pub(super) fn ended(&self) -> Ended {
+        if self.0.load(Ordering::Relaxed) { Ended::PerhapsSent } else { Ended::Unsent }
+    }
 }
 
 /// What is known of the call to Cloud Infinite.
@@ -43,8 +56,14 @@ struct Call {
     seen: Option<UpstreamSeen>,
 }
 
+impl Call {
+    fn so_far(&self) -> Duration {
+        self.began.map_or(Duration::ZERO, |began| began.elapsed())
+    }
+}
+
 impl Trail {
-    pub(super) fn begin(shared: Arc<Shared>, id: RequestId, peer: Option<Peer>) -> Self {
+    pub(super) fn begin(shared: Arc<Shared>, id: RequestId, peer: Option<Peer>, sent: Sent) -> Self {
         Self {
             shared,
             id,
@@ -55,6 +74,7 @@ impl Trail {
             caller: None,
             decision: None,
             statement: None,
+            sent,
             call: Call::default(),
             told: false,
         }
@@ -80,17 +100,19 @@ impl Trail {
             operation: target.operation,
             bucket: &target.bucket,
             region: &target.region,
+            validate_only: target.validate_only,
         })
     }
 
     /// From here on the call may take effect.
     pub(super) fn call_begins(&mut self) {
         self.call.began = Some(Instant::now());
+        self.sent.0.store(true, Ordering::Relaxed);
     }
 
     /// What came of the call, in one word.
     pub(super) fn call_ends(&mut self, result: &'static str) {
-        self.call.took = self.call.began.map_or(Duration::ZERO, |began| began.elapsed());
+        self.call.took = self.call.so_far();
         self.call.result = Some(result);
         if let Some(action) = self.action() {
             self.shared.metrics().upstream_attempt(action, result, self.call.took);
@@ -101,9 +123,9 @@ impl Trail {
         self.call.seen = Some(UpstreamSeen { status, code: None, request_id });
     }
 
-    /// Tells that the request was served.
-    pub(super) fn served(mut self, outcome: Outcome) {
-        self.tell(StatusCode::OK, None, outcome, None);
+    /// Tells that the request was served; `code` is for pages whose answer is that all is not well.
+    pub(super) fn served(mut self, status: StatusCode, code: Option<Code>, outcome: Outcome) {
+        self.tell(status, code, outcome, None);
     }
 
     /// Tells that the request was not served.
@@ -169,7 +191,12 @@ impl Trail {
                 )
             };
         }
-        if status.is_server_error() { line!(warn) } else { line!(info) }
+        match (status.is_server_error(), target.is_some() || code.is_some()) {
+            (true, _) => line!(warn),
+            (false, true) => line!(info),
+            // Pages that probes ask for every few seconds.
+            (false, false) => line!(debug),
+        }
     }
 }
 
@@ -178,16 +205,16 @@ impl Drop for Trail {
         if self.told {
             return;
         }
+        self.call.took = self.call.so_far();
+        let outcome = Error::Ended(self.sent.ended()).outcome();
         if std::thread::panicking() {
             self.shared.metrics().panics.inc();
+            let cause = Some("a panic, which is a bug");
+            self.tell(StatusCode::INTERNAL_SERVER_ERROR, Some(Code::Internal), outcome, cause);
+        } else {
+            let cause = Some("the process ended before the work did");
+            self.tell(StatusCode::SERVICE_UNAVAILABLE, Some(Code::Draining), outcome, cause);
         }
-        let outcome = if self.call.began.is_some() { Outcome::Unknown } else { Outcome::NotSent };
-        self.tell(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            Some(Code::Internal),
-            outcome,
-            Some("the work ended before its answer"),
-        );
     }
 }
 

@@ -27,6 +27,12 @@ impl Operation {
         Self { action: Action::new(service, verb) }
     }
 
+    /// The row that `action` permits.
+    #[must_use]
+    pub const fn of(action: Action) -> Self {
+        Self { action }
+    }
+
     /// Every row.
     pub fn all() -> impl Iterator<Item = Self> {
         Action::all().map(|action| Self { action })

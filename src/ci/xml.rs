@@ -56,9 +56,6 @@ pub enum Unreadable {
     /// Over 64 KiB.
     #[error("it is over 64 KiB")]
     TooLarge,
-    /// Fewer bytes than were announced.
-    #[error("it ends before its announced length")]
-    Truncated,
     /// Not UTF-8, or a declaration that says so.
     #[error("it is not UTF-8")]
     Encoding,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 const LONGEST: usize = 32;
 
@@ -10,7 +11,7 @@ const LONGEST: usize = 32;
 /// INVARIANT: a DNS label without a dot. The set is open on purpose: Tencent adds regions, and the set in
 /// which Smart Audio exists is not published in one place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Region(Box<str>);
+pub struct Region(Arc<str>);
 
 impl Region {
     /// The name.

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::Action;
+use crate::domain::{Action, Bucket, Region};
+use crate::policy::Resource;
 
 /// The policy's answer to one question, and the statement that made it.
 ///
@@ -12,6 +13,8 @@ use crate::domain::Action;
 #[must_use]
 pub struct Decision {
     action: Action,
+    bucket: Bucket,
+    region: Region,
     ground: Ground,
     policy: Arc<str>,
 }
@@ -28,8 +31,9 @@ pub(super) enum Ground {
 }
 
 impl Decision {
-    pub(super) fn new(action: Action, ground: Ground, policy: Arc<str>) -> Self {
-        Self { action, ground, policy }
+    pub(super) fn new(action: Action, resource: &Resource<'_>, ground: Ground, policy: Arc<str>) -> Self {
+        let (bucket, region) = resource.parts();
+        Self { action, bucket: bucket.clone(), region: region.clone(), ground, policy }
     }
 
     /// The decision as something to act on.
@@ -37,11 +41,11 @@ impl Decision {
     /// # Errors
     /// [`Denied`], unless the verdict is [`Verdict::Permit`].
     pub fn permit(self) -> Result<Permit, Denied> {
-        let Self { action, ground, policy } = self;
+        let Self { action, bucket, region, ground, policy } = self;
         match ground {
-            Ground::Allowed(statement) => Ok(Permit { action, statement, policy }),
-            Ground::Denied(statement) => Err(Denied { action, statement: Some(statement), policy }),
-            Ground::Nothing => Err(Denied { action, statement: None, policy }),
+            Ground::Allowed(statement) => Ok(Permit { action, bucket, region, statement, policy }),
+            Ground::Denied(statement) => Err(Denied { action, statement: Some(statement) }),
+            Ground::Nothing => Err(Denied { action, statement: None }),
         }
     }
 
@@ -62,18 +66,6 @@ impl Decision {
             Ground::Allowed(statement) | Ground::Denied(statement) => Some(statement),
             Ground::Nothing => None,
         }
-    }
-
-    /// The action that was asked about.
-    #[must_use]
-    pub fn action(&self) -> Action {
-        self.action
-    }
-
-    /// The digest of the policy that decided.
-    #[must_use]
-    pub fn policy_digest(&self) -> &str {
-        &self.policy
     }
 }
 
@@ -115,7 +107,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Proof that the policy allows an action.
+/// Proof that the policy allows an action on a bucket: the request is made from it.
 ///
 /// INVARIANT: made only by [`Decision::permit`], and neither `Clone` nor `Default`: who asks for a permit
 /// asks for a decision.
@@ -123,6 +115,8 @@ impl fmt::Display for Verdict {
 #[must_use]
 pub struct Permit {
     action: Action,
+    bucket: Bucket,
+    region: Region,
     statement: Arc<str>,
     policy: Arc<str>,
 }
@@ -132,6 +126,18 @@ impl Permit {
     #[must_use]
     pub fn action(&self) -> Action {
         self.action
+    }
+
+    /// The bucket on which it is allowed.
+    #[must_use]
+    pub fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
+    /// The region in which it is allowed.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.region
     }
 
     /// The name of the statement that allows it.
@@ -153,7 +159,6 @@ impl Permit {
 pub struct Denied {
     action: Action,
     statement: Option<Arc<str>>,
-    policy: Arc<str>,
 }
 
 impl Denied {
@@ -167,11 +172,5 @@ impl Denied {
     #[must_use]
     pub fn statement(&self) -> Option<&str> {
         self.statement.as_deref()
-    }
-
-    /// The digest of the policy that refused.
-    #[must_use]
-    pub fn policy_digest(&self) -> &str {
-        &self.policy
     }
 }

@@ -18,7 +18,7 @@ const ROOT: &str = "bucket/";
 /// describe is always about one bucket, so it is matched with that bucket like every other action.
 #[derive(Clone, Debug)]
 pub struct Resource<'a> {
-    app_id: &'a AppId,
+    bucket: &'a Bucket,
     region: &'a Region,
     /// `bucket/<name>/`
     path: String,
@@ -33,14 +33,18 @@ impl<'a> Resource<'a> {
         path.push_str(ROOT);
         path.push_str(name);
         path.push('/');
-        Self { app_id: bucket.app_id(), region, path }
+        Self { bucket, region, path }
+    }
+
+    pub(super) fn parts(&self) -> (&'a Bucket, &'a Region) {
+        (self.bucket, self.region)
     }
 }
 
 impl fmt::Display for Resource<'_> {
     /// The name in CAM's six parts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "qcs::ci:{}:uid/{}:{}*", self.region, self.app_id, self.path)
+        write!(f, "qcs::ci:{}:uid/{}:{}*", self.region, self.bucket.app_id(), self.path)
     }
 }
 
@@ -95,7 +99,7 @@ impl Pattern {
         let fits = |part: &Option<Box<str>>, text: &str| part.as_deref().is_none_or(|part| glob::fits(part, text));
         let bare = resource.path.strip_suffix('/').unwrap_or(&resource.path);
         fits(&self.region, resource.region.as_str())
-            && fits(&self.app_id, resource.app_id.as_str())
+            && fits(&self.app_id, resource.bucket.app_id().as_str())
             && (fits(&self.path, &resource.path) || fits(&self.path, bare))
     }
 

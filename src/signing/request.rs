@@ -30,12 +30,6 @@ impl Request {
         Self { method, host, path, params }
     }
 
-    /// The host that is called.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
     /// Signs the request: every parameter and every header that it will carry is covered, `host` always.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Error;
+use super::{Ended, Error};
 use crate::api::Refusal;
 use crate::api::limits::OverRate;
 use crate::auth::Refused;
@@ -18,7 +18,9 @@ impl Error {
     pub(in crate::api) fn detail(&self) -> Cow<'static, str> {
         let sentence = match self {
             Self::Refused(refusal) => refusal_sentence(*refusal),
-            Self::NotFound => "there is nothing at this path; GET /openapi.json lists what there is",
+            Self::NotFound => {
+                "there is nothing at this path; GET /openapi.json on the business listener lists what there is"
+            }
             Self::MethodNotAllowed(allow) => return format!("this path takes {allow} and no other method").into(),
             Self::InvalidBucket(why) => return format!("the bucket in the path cannot be one: {why}").into(),
             Self::InvalidRegion(why) => return format!("the parameter `region` cannot be one: {why}").into(),
@@ -27,8 +29,8 @@ impl Error {
             }
             Self::UnknownParameter => "the only query parameters are `region` and `validate_only`",
             Self::RepeatedParameter => "a query parameter stands twice: send each once",
-            Self::ParameterValue("validate_only") => "the parameter `validate_only` is `true` or `false`",
-            Self::ParameterValue(_) => "a query parameter's value is not UTF-8",
+            Self::NotTrueOrFalse => "the parameter `validate_only` is `true` or `false`",
+            Self::ParameterEncoding => "a query parameter's value is not UTF-8",
             Self::Unauthenticated(Refused::NoCredentials) => {
                 "no credentials: send `Authorization: Bearer <token>` with a token of an issuer that the gateway knows"
             }
@@ -63,7 +65,10 @@ impl Error {
                 )
                 .into();
             }
-            Self::Signing(_) | Self::Internal => {
+            Self::Ended(Ended::PerhapsSent) => {
+                "the gateway failed after the call was sent: look with a GET whether it took effect"
+            }
+            Self::Signing(_) | Self::Ended(Ended::Unsent) => {
                 "the gateway failed; its operator finds the reason under this request id"
             }
         };
