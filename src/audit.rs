@@ -9,6 +9,10 @@ mod journal;
 mod record;
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
 
 pub use record::{Finished, Request, UpstreamSeen};
 
@@ -17,10 +21,13 @@ use crate::policy::Permit;
 use journal::Journal;
 use record::Line;
 
+/// A disk that takes longer for a line is taken for one that hangs.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Where the record goes, and what happens when it cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The file that records are appended to; without one they stand in the log alone.
+    /// The file that records are appended to; without one there is the finished line of the log, and no intent.
     pub file: Option<PathBuf>,
     /// What to do with a request whose intent cannot be written.
     pub on_failure: OnFailure,
@@ -52,13 +59,15 @@ impl Audit {
         Ok(Self { journal, on_failure: settings.on_failure })
     }
 
-    /// Writes down that `request` is about to be made under `permit`.
+    /// Writes down that `request` is about to be made under `permit`; waits for the disk until `deadline`, and no longer
+    /// than a second.
     ///
     /// # Errors
     /// [`Unwritten`] if the line could not be written and the settings say to refuse then.
-    pub async fn intent(&self, permit: Permit, request: &Request<'_>) -> Result<Intent, Unwritten> {
+    pub async fn intent(&self, permit: Permit, request: &Request<'_>, deadline: Instant) -> Result<Intent, Unwritten> {
         if let Some(journal) = &self.journal {
-            let written = journal.write(Line::intent(request, &permit).to_json()).await;
+            let deadline = deadline.min(Instant::now() + PATIENCE);
+            let written = journal.write(Line::intent(request, &permit).to_json(), deadline).await;
             match (written, self.on_failure) {
                 (Ok(()), _) => {}
                 (Err(unwritten), OnFailure::Refuse) => return Err(unwritten),
@@ -71,7 +80,7 @@ impl Audit {
     }
 
     /// Writes down what came of a request. It cannot be refused any more, so it does not wait and does not fail:
-    /// a line that cannot be written is an error in the log.
+    /// a line that cannot be written is an error in the log and counted.
     pub fn finished(&self, request: &Request<'_>, finished: &Finished<'_>) {
         if let Some(journal) = &self.journal
             && let Err(unwritten) = journal.post(Line::finished(request, finished).to_json())
@@ -80,17 +89,18 @@ impl Audit {
         }
     }
 
-    /// Whether the last line went through; `None` without a file.
+    /// Whether requests would be refused because the last line did not go through. Asking is also what finds out that
+    /// the file can be written again: it leaves a line of type `probe` there.
     #[must_use]
-    pub fn is_writable(&self) -> Option<bool> {
-        self.journal.as_ref().map(Journal::is_writable)
+    pub fn refuses(&self, now: Timestamp) -> bool {
+        let writable = self.journal.as_ref().is_none_or(|journal| journal.is_writable(|| record::probe(now)));
+        !writable && self.on_failure == OnFailure::Refuse
     }
 
-    /// Waits until every line posted so far is with the operating system.
-    pub async fn flush(&self) {
-        if let Some(journal) = &self.journal {
-            journal.flush().await;
-        }
+    /// Lines that could not be written since the process began.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.journal.as_ref().map_or(0, Journal::failures)
     }
 }
 

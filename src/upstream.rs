@@ -16,6 +16,7 @@ use http::{Request, Uri};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
@@ -38,7 +39,7 @@ pub struct Settings {
     pub endpoint: Option<Endpoint>,
     /// For a connection to stand: name look-up, TCP and TLS.
     pub connect_timeout: Duration,
-    /// From the request's first byte to the answer's last.
+    /// From the moment a request is handed over to its answer's last byte, connecting included.
     pub response_timeout: Duration,
 }
 
@@ -72,9 +73,13 @@ impl Upstream {
     /// # Errors
     /// [`SendError`] says how far it got, and so what may have become of the request.
     pub async fn send(&self, request: SignedRequest, deadline: Instant) -> Result<Received, SendError> {
-        let request = self.on_the_wire(request)?;
+        let mut request = self.on_the_wire(request)?;
+        let connection = capture_connection(&mut request);
         let deadline = deadline.min(Instant::now() + self.response_timeout);
-        timeout_at(deadline, self.exchange(request)).await.map_err(|_elapsed| SendError::Timeout)?
+        timeout_at(deadline, self.exchange(request)).await.map_err(|_elapsed| {
+            // Without a connection not a byte was sent.
+            if connection.connection_metadata().is_some() { SendError::Timeout } else { SendError::ConnectTimeout }
+        })?
     }
 
     async fn exchange(&self, request: Request<Empty<Bytes>>) -> Result<Received, SendError> {

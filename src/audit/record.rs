@@ -22,6 +22,8 @@ pub struct Request<'a> {
     pub bucket: &'a Bucket,
     /// In which region.
     pub region: &'a Region,
+    /// Whether nothing is to be sent in any case.
+    pub validate_only: bool,
 }
 
 /// What came of it.
@@ -52,6 +54,11 @@ pub struct UpstreamSeen {
     pub request_id: Option<RequestId>,
 }
 
+/// A line that says only that the file can be written again.
+pub(super) fn probe(at: Timestamp) -> Vec<u8> {
+    format!("{{\"v\":1,\"type\":\"probe\",\"time\":\"{at}\"}}\n").into_bytes()
+}
+
 #[derive(Serialize)]
 pub(super) struct Line<'a> {
     v: u8,
@@ -63,10 +70,14 @@ pub(super) struct Line<'a> {
     action: &'static str,
     bucket: &'a str,
     region: &'a str,
+    validate_only: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     statement: Option<&'a str>,
+    /// The digest of the policy that permitted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'a str>,
     #[serde(flatten)]
     answer: Option<AnswerPart<'a>>,
 }
@@ -83,7 +94,12 @@ struct AnswerPart<'a> {
 impl<'a> Line<'a> {
     pub(super) fn intent(request: &Request<'a>, permit: &'a Permit) -> Self {
         let line = Self::of("intent", request);
-        Self { decision: Some("permit"), statement: Some(permit.statement()), ..line }
+        Self {
+            decision: Some("permit"),
+            statement: Some(permit.statement()),
+            policy: Some(permit.policy_digest()),
+            ..line
+        }
     }
 
     pub(super) fn finished(request: &Request<'a>, finished: &Finished<'a>) -> Self {
@@ -108,8 +124,10 @@ impl<'a> Line<'a> {
             action: request.operation.action().as_str(),
             bucket: request.bucket.as_str(),
             region: request.region.as_str(),
+            validate_only: request.validate_only,
             decision: None,
             statement: None,
+            policy: None,
             answer: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderName;
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tower::ServiceBuilder;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
-use crate::api::{Admin, Api, Hooks, Regions, Settings, Shared, Snapshot};
+use crate::api::{Admin, Api, Hooks, Regions, Reloaded, Settings, Shared, Snapshot};
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::config::Config;
@@ -69,7 +69,7 @@ impl Gateway {
         let settings = Settings { request_timeout: config.server.request_timeout, limits: config.limits.clone() };
         let shared = Shared::new(&settings, snapshot, audit, Metrics::new()?, drain.lines().clone());
         let (connections, admin_connections) = (Connections::new(), Connections::new());
-        let reload = Arc::new(Reload { shared: Arc::clone(&shared), file, server: config.server.clone() });
+        let reload = Arc::new(Reload::new(&shared, file, config.clone()));
         let hooks = hooks(&reload, [("business", Arc::clone(&connections)), ("admin", Arc::clone(&admin_connections))]);
         tokio::spawn(announce_end(Arc::clone(&shared), drain.clone(), config.server.drain_delay));
         let business = tokio::spawn(serve(listener, business_service(&shared), connections, drain.clone()));
@@ -102,18 +102,16 @@ impl Gateway {
         &self.shared
     }
 
-    /// Reads the configuration again; a mistake leaves everything as it was.
-    ///
-    /// # Errors
-    /// Every mistake.
-    pub fn reload(&self) -> Result<(), Mistakes> {
-        self.reload.run()
+    /// Reads the configuration again, where it may block; a mistake is logged and leaves everything as it was.
+    pub fn reload(&self) {
+        let reload = Arc::clone(&self.reload);
+        tokio::task::spawn_blocking(move || drop(reload.run()));
     }
 
-    /// Waits for the end: the business listener's drain, the audit's last line, then the admin listener.
+    /// Waits for the end: the business listener's drain, then the admin listener. The audit's last lines are
+    /// written when what the requests share is dropped.
     pub async fn finished(self) -> Ended {
         let ended = self.business.await;
-        self.shared.audit().flush().await;
         self.admin_drain.start();
         let _admin_ended = self.admin.await;
         ended.unwrap_or(Ended { connections_cut: 0, lines_unfinished: 0 })
@@ -186,10 +184,13 @@ async fn announce_end(shared: Arc<Shared>, drain: Drain, delay: Duration) {
 }
 
 fn hooks(reload: &Arc<Reload>, listeners: [(&'static str, Arc<Connections>); 2]) -> Hooks {
-    let reload = Arc::clone(reload);
+    let (reload, shared) = (Arc::clone(reload), Arc::clone(&reload.shared));
     Hooks {
         reload: Box::new(move || reload.run()),
-        refresh: Box::new(move |metrics| listeners.iter().for_each(|(name, counts)| show(metrics, name, counts))),
+        refresh: Box::new(move |metrics| {
+            listeners.iter().for_each(|(name, counts)| show(metrics, name, counts));
+            metrics.show_audit_failures(shared.audit().failures());
+        }),
     }
 }
 
@@ -205,20 +206,30 @@ fn show(metrics: &Metrics, listener: &'static str, counts: &Connections) {
     metrics.show_connections(listener, counts.open(), &events);
 }
 
-/// Reads the configuration again and puts it in force.
+/// Reads the configuration again and puts it in force, one reload at a time.
 #[derive(Debug)]
 struct Reload {
     shared: Arc<Shared>,
     file: Option<PathBuf>,
-    server: crate::config::Server,
+    /// The configuration that the process was started with.
+    started: Config,
+    one_at_a_time: Mutex<()>,
 }
 
 impl Reload {
-    fn run(&self) -> Result<(), Mistakes> {
+    fn new(shared: &Arc<Shared>, file: Option<PathBuf>, started: Config) -> Self {
+        Self { shared: Arc::clone(shared), file, started, one_at_a_time: Mutex::new(()) }
+    }
+
+    fn run(&self) -> Result<Reloaded, Mistakes> {
+        // A reload that panicked has put nothing in force.
+        let _turn = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
         let result = self.read();
         self.shared.metrics().reloaded(result.is_ok());
         match &result {
-            Ok(()) => tracing::info!(generation = self.shared.generation(), "configuration reloaded"),
+            Ok(Reloaded { needs_restart }) => {
+                tracing::info!(generation = self.shared.generation(), ?needs_restart, "configuration reloaded");
+            }
             Err(mistakes) => {
                 for mistake in mistakes.iter() {
                     tracing::error!(problem = %mistake, "configuration not reloaded; the last good one stays");
@@ -228,15 +239,29 @@ impl Reload {
         result
     }
 
-    fn read(&self) -> Result<(), Mistakes> {
+    fn read(&self) -> Result<Reloaded, Mistakes> {
         let Some(file) = &self.file else {
             return Err(Mistake::new("reload", "this gateway was not started from a configuration file").into());
         };
-        let config = Config::load(file)?;
-        if config.server != self.server {
-            tracing::warn!("[server] has changed: this part takes effect with the next start");
-        }
-        self.shared.replace(snapshot(&config)?);
-        Ok(())
+        let read = Config::load(file)?;
+        let needs_restart = self.needs_restart(&read);
+        // What a reload does not change is shown as it is in force, not as it is written.
+        let Config { server, admin, audit, limits, log_format, .. } = self.started.clone();
+        self.shared.replace(snapshot(&Config { server, admin, audit, limits, log_format, ..read })?);
+        Ok(Reloaded { needs_restart })
+    }
+
+    fn needs_restart(&self, read: &Config) -> Vec<&'static str> {
+        let started = &self.started;
+        [
+            ("server", read.server != started.server),
+            ("admin", read.admin != started.admin),
+            ("audit", read.audit != started.audit),
+            ("limits", read.limits != started.limits),
+            ("telemetry", read.log_format != started.log_format),
+        ]
+        .into_iter()
+        .filter_map(|(section, changed)| changed.then_some(section))
+        .collect()
     }
 }

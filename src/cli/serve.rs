@@ -80,8 +80,7 @@ impl Signals {
             tokio::select! {
                 _ = self.terminate.recv() => break,
                 _ = self.interrupt.recv() => break,
-                // What is wrong was logged where it was found.
-                _ = self.hang_up.recv() => drop(gateway.reload()),
+                _ = self.hang_up.recv() => gateway.reload(),
             }
         }
         tracing::info!("draining");

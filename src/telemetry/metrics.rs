@@ -118,7 +118,7 @@ metrics! {
         connections: IntGaugeVec = "open_connections" &["listener"];
         #[doc = " Connections accepted, refused over the limit, or failed in TLS or HTTP, by listener."]
         connection_events: IntGaugeVec = "connection_events" &["listener", "event"];
-        #[doc = " Requests refused because the audit's intent could not be written."]
+        #[doc = " Audit lines, of intent or of outcome, that could not be written."]
         audit_failures: IntCounter = "audit_failures_total" ();
         #[doc = " Panics that became a 500: each is a bug, alert on any."]
         panics: IntCounter = "panics_total" ();
@@ -170,6 +170,11 @@ impl Metrics {
     pub fn reloaded(&self, success: bool) {
         self.config_reloads.with_label_values(&[if success { "ok" } else { "failed" }]).inc();
         self.config_last_reload_success.set(i64::from(success));
+    }
+
+    /// Shows what the audit counted by itself.
+    pub fn show_audit_failures(&self, failures: u64) {
+        self.audit_failures.inc_by(failures.saturating_sub(self.audit_failures.get()));
     }
 
     /// Shows what a listener counted by itself.

@@ -87,7 +87,7 @@ impl SendError {
         }
     }
 
-    /// Every word of [`Self::as_str`].
+    /// Every word of [`Self::as_str`]: the closed set of a label.
     pub const WORDS: [&'static str; 9] =
         ["address", "connect", "connect_timeout", "tls", "closed", "not_http", "truncated", "too_large", "timeout"];
 }
