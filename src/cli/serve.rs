@@ -10,6 +10,7 @@ use super::gateway::{Gateway, StartError};
 use super::harden::harden;
 use super::status::{Status, complain};
 use crate::config::{self, Config};
+use crate::server::ListenError;
 use crate::telemetry::start_logging;
 
 /// Serve until SIGTERM or SIGINT, then drain; SIGHUP reads the configuration again.
@@ -37,6 +38,8 @@ pub(super) async fn run(args: ServeArgs) -> ExitCode {
     match Gateway::start(config, Some(args.config)).await {
         Ok(gateway) => serve(gateway, signals).await,
         Err(StartError::Configuration(mistakes)) => complain(Status::BadUsage, mistakes),
+        // The listener reads these files, but it is the configuration that is wrong.
+        Err(StartError::Listen(ListenError::Tls(mistake))) => complain(Status::BadUsage, mistake),
         Err(StartError::Listen(why)) => complain(Status::Failure, why),
         Err(StartError::Metrics(why)) => complain(Status::Failure, why),
     }
