@@ -52,10 +52,9 @@ impl SendError {
     }
 
     fn from_connect(error: &(dyn Error + 'static), why: Box<str>) -> Self {
-        let in_io = find::<std::io::Error>(error).and_then(std::io::Error::get_ref);
         if find::<ConnectTimeout>(error).is_some() {
             Self::ConnectTimeout
-        } else if find::<rustls::Error>(error).is_some() || in_io.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        } else if is_tls(error) {
             Self::Tls(why)
         } else {
             Self::Connect(why)
@@ -98,6 +97,15 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// Whether rustls said no. The source of an I/O error is that of the error within it, so that a chain of sources
+/// misses the latter; and hyper-rustls wraps one I/O error in another.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let within = |error: &'_ (dyn Error + 'static)| {
+        error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref).is_some_and(|inner| is_tls(inner))
+    };
+    chain(error).any(|error| error.is::<rustls::Error>() || within(error))
 }
 
 fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
