@@ -35,6 +35,7 @@ pub use catalogue::{Entry, Explanation, entry};
 pub use limits::{Limits, Rate};
 pub use openapi::DOCUMENT;
 pub use peer::Peer;
+pub use problem::overloaded;
 pub use refusal::Refusal;
 pub use route::Regions;
 pub use shared::{Settings, Shared, Snapshot, Unready};

@@ -32,18 +32,30 @@ struct Problem<'a> {
     upstream: Option<UpstreamSeen>,
 }
 
+/// The answer to a connection that there is no room for: 503 `overloaded` with `detail` as its sentence, a request id
+/// of its own, and the headers of every answer. It was not asked for by a request, so the connection must close after it.
+#[must_use]
+pub fn overloaded(detail: &str) -> Response<Full<Bytes>> {
+    let id = RequestId::of(&HeaderMap::new());
+    super::answer::finished(document(&Error::Overloaded, detail, true, &id), &id)
+}
+
 /// The answer to a request that is not served.
 pub(super) fn response(error: &Error, method: &Method, id: &RequestId) -> Response<Full<Bytes>> {
+    document(error, &error.detail(), error.is_retryable(method), id)
+}
+
+fn document(error: &Error, detail: &str, retryable: bool, id: &RequestId) -> Response<Full<Bytes>> {
     let (status, code) = error.status_and_code();
     let problem = Problem {
         r#type: format!("/problems/{}", code.as_str()),
         title: super::catalogue::entry(code).title,
         status: status.as_u16(),
-        detail: &error.detail(),
+        detail,
         code: code.as_str(),
         request_id: id.as_str(),
         outcome: error.outcome().as_str(),
-        retryable: error.is_retryable(method),
+        retryable,
         upstream: error.upstream(),
     };
     // A struct of strings and numbers always has a JSON form.
@@ -63,7 +75,8 @@ fn add_headers(headers: &mut HeaderMap, error: &Error, status: StatusCode) {
         Error::MethodNotAllowed(allow) => {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
-        // RFC 9110 section 15.5.6 wants `Allow` with every 405; no path takes these methods, so it names none.
+        // RFC 9110 section 15.5.6 wants `Allow` with every 405. The head was refused before there was a path, so these
+        // are the methods that the business API takes at all.
         Error::Refused(_) if status == StatusCode::METHOD_NOT_ALLOWED => {
             headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
         }

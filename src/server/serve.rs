@@ -158,6 +158,8 @@ where
         // set in any case: only then does it read on when an answer is out, which is when the guard's limit begins.
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
+            // Who has said all that it has to say (`nc -N`, a shutdown of its sending side) still waits for its answer.
+            .half_close(true)
             .header_read_timeout(self.head_wait * 2 + Duration::from_secs(1))
             .max_headers(80)
             .max_header_size(20 * 1024)

@@ -38,7 +38,7 @@ const REFUSED: &[(&str, Refusal)] = &[
     ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", Refusal::Target),
     ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", Refusal::Method),
     ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Refusal::Method),
-    ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", Refusal::Method),
+    ("G@T / HTTP/1.1\r\nHost: a\r\n\r\n", Refusal::RequestLine),
     (
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         Refusal::LengthAndEncoding,
@@ -194,12 +194,44 @@ async fn a_hundred_continue_is_sent_once_the_body_is_wanted() {
     assert!(!server.exchange(head("/early").as_bytes()).await.contains(" 100 "));
 }
 
-#[tokio::test]
-async fn an_input_that_ends_inside_a_head_ends_the_connection_without_a_word() {
+/// All that comes back when the client, `bytes` sent, closes its sending side and listens on.
+async fn half_closed(server: &Server, bytes: &str) -> String {
     use tokio::io::AsyncWriteExt;
-    let server = Server::start().await;
     let mut client = server.connect().await;
-    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n").await;
+    client.send(bytes.as_bytes()).await;
     client.0.shutdown().await.unwrap();
-    assert_eq!(client.rest().await, "");
+    client.rest().await
+}
+
+#[tokio::test]
+async fn a_peer_that_has_closed_its_sending_side_still_gets_its_answers() {
+    let server = Server::start().await;
+    let slow = "POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
+    let (get, refused) = ("GET /a HTTP/1.1\r\nHost: x\r\n\r\n", "GET /a HTTP/1.1\r\n\r\n");
+    let chunked = "POST /slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+    // Often, as it depended on whether the end was seen before the answer.
+    for _ in 0..20 {
+        assert_eq!(bodies(&half_closed(&server, get).await), ["GET /a []"]);
+        assert_eq!(bodies(&half_closed(&server, refused).await), ["Host"]);
+    }
+    assert_eq!(bodies(&half_closed(&server, slow).await), ["POST /slow [{}]"]);
+    assert_eq!(bodies(&half_closed(&server, chunked).await), ["POST /slow [{}]"]);
+    let two = half_closed(&server, &format!("{slow}{get}GET /never HT")).await;
+    assert_eq!(bodies(&two), ["POST /slow [{}]", "GET /a []"]);
+    assert_eq!(server.connections.open(), 0);
+}
+
+#[tokio::test]
+async fn a_body_that_the_end_of_the_input_cuts_off_is_told_to_be_broken() {
+    let server = Server::start().await;
+    let cut = "POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{}";
+    assert_eq!(bodies(&half_closed(&server, cut).await), ["POST /b broken"]);
+}
+
+#[tokio::test]
+async fn an_input_that_ends_before_a_head_does_ends_the_connection_without_a_word() {
+    let server = Server::start().await;
+    for part in ["", "\r\n", "GET /", "GET / HTTP/1.1\r\nHost: x\r\n"] {
+        assert_eq!(half_closed(&server, part).await, "", "{part:?}");
+    }
 }

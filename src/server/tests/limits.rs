@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::support::{Server, bodies, settings};
+use crate::domain::Code;
 use crate::server::{Drain, ListenError, Listener, Settings};
 
 async fn impatient() -> Server {
@@ -62,9 +63,16 @@ async fn one_connection_too_many_is_told_so() {
     let second = server.connect().await;
     let answer = server.exchange(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-    for part in ["application/problem+json", "retry-after: 1\r\n", "connection: close\r\n", "\"code\":\"overloaded\""] {
+    for part in
+        ["application/problem+json", "retry-after: 1\r\n", "connection: close\r\n", "cache-control: no-store\r\n"]
+    {
         assert!(answer.contains(part), "{part} is missing from {answer}");
     }
+    let problem: serde_json::Value = serde_json::from_str(bodies(&answer).first().unwrap()).unwrap();
+    assert_eq!(problem["title"], crate::api::entry(Code::Overloaded).title);
+    assert_eq!(problem["code"], "overloaded");
+    let id = problem["request_id"].as_str().unwrap();
+    assert!(answer.contains(&format!("x-request-id: {id}\r\n")), "{answer}");
     assert_eq!(server.connections.turned_away(), 1);
     assert_eq!(server.connections.open(), 2);
 
