@@ -16,6 +16,9 @@ pub struct Action {
 }
 
 impl Action {
+    /// How many there are: six services by three verbs.
+    pub const COUNT: usize = Service::ALL.len() * Verb::ALL.len();
+
     /// The action that allows `verb` on `service`.
     #[must_use]
     pub const fn new(service: Service, verb: Verb) -> Self {

@@ -79,6 +79,12 @@ impl Code {
         Self::Internal,
     ];
 
+    /// A number below 23, distinct for each code: the index into per-code arrays.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

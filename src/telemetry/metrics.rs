@@ -3,6 +3,9 @@
 //! Labels are closed sets: operations, codes and words of our own enums. No label ever takes a caller's,
 //! bucket's or path's text, so the number of series is bounded whatever is sent to us.
 
+mod handles;
+
+use std::sync::Mutex;
 use std::time::Duration;
 
 use prometheus::{
@@ -11,6 +14,7 @@ use prometheus::{
 };
 
 use crate::domain::{Action, Code};
+use handles::{Cells, Words};
 
 /// Seconds of our own work on a request: tens of microseconds when all is well, milliseconds when we are short
 /// of processor time.
@@ -70,11 +74,15 @@ macro_rules! metrics {
         $(#[$about])*
         pub struct $name {
             registry: Registry,
+            handles: Handles,
+            /// Held while a listener's counts are carried over, so that two scrapes at once do not both add them.
+            showing: Mutex<()>,
             $(#[doc = $help] pub(crate) $field: $kind,)*
         }
 
         impl $name {
-            /// Declares every metric, all at zero.
+            /// Declares every metric. One without labels stands at zero from the beginning; of one with labels each
+            /// series appears once there is something to count.
             ///
             /// # Errors
             /// Only if two declarations clash, which a test rules out.
@@ -84,7 +92,7 @@ macro_rules! metrics {
                     let $field = <$kind>::declare(concat!("ci_gateway_", $metric), $help.trim(), $details)?;
                     registry.register(Box::new($field.clone()))?;
                 )*
-                let metrics = Self { registry, $($field,)* };
+                let metrics = Self { registry, handles: Handles::default(), showing: Mutex::new(()), $($field,)* };
                 metrics.start()?;
                 Ok(metrics)
             }
@@ -117,7 +125,7 @@ metrics! {
         #[doc = " Open connections, by listener."]
         connections: IntGaugeVec = "open_connections" &["listener"];
         #[doc = " Connections accepted, refused over the limit, or failed in TLS or HTTP, by listener."]
-        connection_events: IntGaugeVec = "connection_events" &["listener", "event"];
+        connection_events: IntCounterVec = "connection_events_total" &["listener", "event"];
         #[doc = " Audit lines, of intent or of outcome, that could not be written."]
         audit_failures: IntCounter = "audit_failures_total" ();
         #[doc = " Panics that became a 500: each is a bug, alert on any."]
@@ -137,6 +145,23 @@ metrics! {
     }
 }
 
+/// One for each action, and one for no operation.
+const ROWS: usize = Action::COUNT + 1;
+/// One for each code, and one for a request that was served.
+const COLUMNS: usize = Code::ALL.len() + 1;
+
+/// The series that a request counts on its way.
+#[derive(Debug, Default)]
+struct Handles {
+    requests: Cells<IntCounter, { ROWS * COLUMNS }>,
+    overhead_seconds: Cells<Histogram, ROWS>,
+    upstream_seconds: Cells<Histogram, { Action::COUNT }>,
+    upstream_attempts: Words,
+    policy_decisions: Cells<Words, { Action::COUNT }>,
+    authentications: Words,
+    head_refusals: Words,
+}
+
 impl Metrics {
     fn start(&self) -> prometheus::Result<()> {
         self.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
@@ -146,24 +171,50 @@ impl Metrics {
     /// Counts an answered request; `code` is `None` when it was served.
     pub fn request(&self, action: Option<Action>, code: Option<Code>, overhead: Duration) {
         let operation = action.map_or(NO_OPERATION, operation);
-        let code = code.map_or(SERVED, Code::as_str);
-        self.requests.with_label_values(&[operation, code]).inc();
-        self.overhead_seconds.with_label_values(&[operation]).observe(overhead.as_secs_f64());
+        let row = action.map_or(0, |action| action.index() + 1);
+        let column = code.map_or(0, |code| code.index() + 1);
+        let word = code.map_or(SERVED, Code::as_str);
+        self.handles.requests.with(
+            row * COLUMNS + column,
+            || self.requests.with_label_values(&[operation, word]),
+            IntCounter::inc,
+        );
+        self.handles.overhead_seconds.with(
+            row,
+            || self.overhead_seconds.with_label_values(&[operation]),
+            |histogram| histogram.observe(overhead.as_secs_f64()),
+        );
     }
 
     /// Counts an attempt at Cloud Infinite: what came of it, and how long it took.
     pub fn upstream_attempt(&self, action: Action, result: &'static str, took: Duration) {
-        self.upstream_attempts.with_label_values(&[result]).inc();
-        self.upstream_histogram(action).observe(took.as_secs_f64());
-    }
-
-    fn upstream_histogram(&self, action: Action) -> Histogram {
-        self.upstream_seconds.with_label_values(&[operation(action)])
+        self.handles.upstream_attempts.count(result, || self.upstream_attempts.with_label_values(&[result]));
+        self.handles.upstream_seconds.with(
+            action.index(),
+            || self.upstream_seconds.with_label_values(&[operation(action)]),
+            |histogram| histogram.observe(took.as_secs_f64()),
+        );
     }
 
     /// Counts a decision of the policy.
     pub fn policy_decision(&self, action: Action, decision: &'static str) {
-        self.policy_decisions.with_label_values(&[operation(action), decision]).inc();
+        let series = || self.policy_decisions.with_label_values(&[operation(action), decision]);
+        self.handles.policy_decisions.with(action.index(), Words::default, |words| words.count(decision, series));
+    }
+
+    /// Counts a look at a caller's credentials, by what came of it.
+    pub fn authentication(&self, result: &'static str) {
+        self.handles.authentications.count(result, || self.authentications.with_label_values(&[result]));
+    }
+
+    /// Counts a request whose head was refused, by the rule that it breaks.
+    pub fn head_refusal(&self, rule: &'static str) {
+        self.handles.head_refusals.count(rule, || self.head_refusals.with_label_values(&[rule]));
+    }
+
+    /// Counts a signature.
+    pub fn signed(&self) {
+        self.signatures.inc();
     }
 
     /// Counts an attempt to reload the configuration.
@@ -177,11 +228,14 @@ impl Metrics {
         self.audit_failures.inc_by(failures.saturating_sub(self.audit_failures.get()));
     }
 
-    /// Shows what a listener counted by itself.
+    /// Shows what a listener counted by itself since the process began.
     pub fn show_connections(&self, listener: &'static str, open: u64, events: &[(&'static str, u64)]) {
+        // The lock guards no data that a panic could leave half-changed.
+        let _alone = self.showing.lock();
         self.connections.with_label_values(&[listener]).set(gauge(open));
         for (event, count) in events {
-            self.connection_events.with_label_values(&[listener, event]).set(gauge(*count));
+            let counter = self.connection_events.with_label_values(&[listener, event]);
+            counter.inc_by(count.saturating_sub(counter.get()));
         }
     }
 
@@ -219,5 +273,67 @@ mod tests {
         assert!(text.contains("# HELP ci_gateway_requests_total Requests answered"));
         assert!(text.contains(r#"ci_gateway_requests_total{code="ok",operation="CreateAsrBucket"} 1"#), "{text}");
         assert!(text.contains(r#"ci_gateway_requests_total{code="not_found",operation="none"} 1"#));
+    }
+
+    #[test]
+    fn every_operation_and_code_has_a_series_of_its_own() {
+        let metrics = Metrics::new().unwrap();
+        let actions = || Action::all().map(Some).chain([None]);
+        let codes = || Code::ALL.into_iter().map(Some).chain([None]);
+        for action in actions() {
+            for code in codes() {
+                metrics.request(action, code, Duration::ZERO);
+                let labels = [action.map_or(NO_OPERATION, operation), code.map_or(SERVED, Code::as_str)];
+                assert_eq!(metrics.requests.with_label_values(&labels).get(), 1, "{labels:?}");
+            }
+            let labels = [action.map_or(NO_OPERATION, operation)];
+            assert_eq!(metrics.overhead_seconds.with_label_values(&labels).get_sample_count(), codes().count() as u64);
+        }
+        assert_eq!(metrics.handles.requests.len(), actions().count() * codes().count());
+    }
+
+    #[test]
+    fn words_are_counted_under_their_own_labels() {
+        let metrics = Metrics::new().unwrap();
+        for action in Action::all() {
+            metrics.policy_decision(action, "permit");
+            metrics.policy_decision(action, "deny");
+            metrics.policy_decision(action, "deny");
+            metrics.upstream_attempt(action, "answered", Duration::from_millis(3));
+        }
+        metrics.authentication("expired");
+        metrics.head_refusal("host");
+        metrics.signed();
+        for line in [
+            r#"policy_decisions_total{action="DeleteMediaBucket",decision="deny"} 2"#,
+            r#"policy_decisions_total{action="DeleteMediaBucket",decision="permit"} 1"#,
+            r#"upstream_attempts_total{result="answered"} 18"#,
+            r#"upstream_seconds_count{operation="DeleteMediaBucket"} 1"#,
+            r#"authentications_total{result="expired"} 1"#,
+            r#"head_refusals_total{rule="host"} 1"#,
+            "signatures_total 1",
+        ] {
+            let text = String::from_utf8(metrics.text().unwrap()).unwrap();
+            assert!(text.contains(&format!("\nci_gateway_{line}\n")), "{line} is missing from {text}");
+        }
+    }
+
+    #[test]
+    fn what_happened_to_connections_is_a_counter_that_follows_the_listener() {
+        let metrics = Metrics::new().unwrap();
+        for accepted in [3, 3, 8] {
+            metrics.show_connections("business", 2, &[("accepted", accepted)]);
+        }
+        let text = String::from_utf8(metrics.text().unwrap()).unwrap();
+        assert!(text.contains("# TYPE ci_gateway_connection_events_total counter\n"), "{text}");
+        assert!(text.contains(r#"connection_events_total{event="accepted",listener="business"} 8"#), "{text}");
+        assert!(text.contains(r#"open_connections{listener="business"} 2"#), "{text}");
+    }
+
+    #[test]
+    fn a_series_appears_once_there_is_something_to_count() {
+        let text = String::from_utf8(Metrics::new().unwrap().text().unwrap()).unwrap();
+        assert!(text.contains("\nci_gateway_signatures_total 0\n"), "{text}");
+        assert!(!text.contains("ci_gateway_requests_total"), "{text}");
     }
 }
