@@ -8,6 +8,7 @@ mod bucket;
 mod caller;
 mod code;
 mod mistake;
+mod printable;
 mod region;
 mod service;
 
@@ -16,5 +17,6 @@ pub use bucket::{AppId, Bucket, InvalidBucket};
 pub use caller::{Caller, InvalidCaller};
 pub use code::{Code, Outcome};
 pub use mistake::{Mistake, Mistakes, nearest};
+pub use printable::is_printable;
 pub use region::{InvalidRegion, Region};
 pub use service::{Service, Verb};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::domain::is_printable;
+
 const LONGEST_CODE: usize = 64;
 const LONGEST_REQUEST_ID: usize = 128;
 
@@ -60,7 +62,7 @@ impl fmt::Display for RequestId {
 /// A sentence of Cloud Infinite's for our log: printable, one line, at most 256 characters.
 pub(super) fn sentence(text: &str) -> Box<str> {
     const LONGEST_SENTENCE: usize = 256;
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    let printable = |c: char| if is_printable(c) { c } else { ' ' };
     text.trim().chars().take(LONGEST_SENTENCE).map(printable).collect::<String>().into()
 }
 
@@ -82,6 +84,7 @@ mod tests {
     #[test]
     fn a_sentence_is_one_line_of_bounded_length() {
         assert_eq!(&*sentence("a\r\nb\u{1b}c"), "a  b c");
+        assert_eq!(&*sentence("a\u{202e}b\u{2066}c\u{2028}d\u{feff}e\u{200f}f"), "a b c d e f");
         assert_eq!(sentence(&"é".repeat(1000)).chars().count(), 256);
     }
 }

@@ -1,5 +1,7 @@
 //! Who called us, after authentication.
 
+use super::is_printable;
+
 /// Longest name of a caller or of a group, in bytes.
 const LONGEST_NAME: usize = 256;
 
@@ -17,8 +19,8 @@ impl Caller {
     /// A caller called `name` (a policy's `user:name`), in `groups` (`group:name`), vouched for by `issuer`.
     ///
     /// # Errors
-    /// [`InvalidCaller`] if a name is empty, longer than 256 bytes, or holds a control character: such a
-    /// name could not be written into a log line or a policy without doubt.
+    /// [`InvalidCaller`] if a name is empty, longer than 256 bytes, or holds a character that is not printable:
+    /// such a name could not be written into a log line or a policy without doubt.
     pub fn new<G>(name: &str, groups: G, issuer: &str) -> Result<Self, InvalidCaller>
     where
         G: IntoIterator,
@@ -52,12 +54,12 @@ impl Caller {
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= LONGEST_NAME && !text.chars().any(char::is_control)
+    !text.is_empty() && text.len() <= LONGEST_NAME && text.chars().all(is_printable)
 }
 
 /// A name that no caller can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a caller's or group's name has 1 to 256 bytes and no control character")]
+#[error("a caller's or group's name has 1 to 256 bytes and no invisible, control or direction character")]
 pub struct InvalidCaller;
 
 #[cfg(test)]
@@ -69,6 +71,11 @@ mod tests {
         for name in ["", "a\nb", "a\u{1b}[31m", "a\0", "\u{85}"] {
             assert_eq!(Caller::new(name, Vec::<&str>::new(), "i"), Err(InvalidCaller));
             assert_eq!(Caller::new("alice", [name], "i"), Err(InvalidCaller));
+        }
+        for format in "\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}\u{2028}\u{2029}".chars() {
+            let name = format!("al{format}ice");
+            assert_eq!(Caller::new(&name, Vec::<&str>::new(), "i"), Err(InvalidCaller), "{name:?}");
+            assert_eq!(Caller::new("alice", [name.as_str()], "i"), Err(InvalidCaller), "{name:?}");
         }
         assert_eq!(Caller::new(&"x".repeat(257), Vec::<&str>::new(), "i"), Err(InvalidCaller));
         assert!(Caller::new("李雷", ["团队"], "i").is_ok());
