@@ -4,6 +4,7 @@ mod call;
 mod show;
 mod world;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use super::gateway::StartError;
 use super::serve::Signals;
 use super::status::{Status, complain};
 use crate::config;
+use crate::server::ListenError;
 use crate::telemetry::{LogFormat, start_logging};
 use world::World;
 
@@ -88,11 +90,44 @@ pub(super) async fn run(args: DevArgs) -> ExitCode {
 
 fn failed_to_start(why: &world::CannotStart) -> ExitCode {
     let status = complain(Status::Failure, why);
-    if let world::CannotStart::Gateway(StartError::Listen(_)) | world::CannotStart::StandIn(..) = why {
+    if is_about_a_port(why) {
         return complain(
             Status::Failure,
             "choose other ports, for example: ci-gateway dev --listen 127.0.0.1:0 --admin 127.0.0.1:0",
         );
     }
     status
+}
+
+/// Whether another port would help.
+fn is_about_a_port(why: &world::CannotStart) -> bool {
+    match why {
+        world::CannotStart::Gateway(StartError::Listen(why)) => {
+            matches!(why, ListenError::InUse(_) | ListenError::NotPermitted(_))
+        }
+        world::CannotStart::StandIn(_, why) => why.kind() == ErrorKind::AddrInUse,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_port_is_advised_only_where_it_helps() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        for (why, advised) in [
+            (ListenError::InUse(address), true),
+            (ListenError::NotPermitted(address), true),
+            (ListenError::NotOurs(address), false),
+            (ListenError::Other(address, ErrorKind::Interrupted.into()), false),
+        ] {
+            let why = world::CannotStart::Gateway(StartError::Listen(why));
+            assert_eq!(is_about_a_port(&why), advised, "{why}");
+        }
+        for (kind, advised) in [(ErrorKind::AddrInUse, true), (ErrorKind::AddrNotAvailable, false)] {
+            assert_eq!(is_about_a_port(&world::CannotStart::StandIn(address, kind.into())), advised, "{kind}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use zeroize::Zeroizing;
 
 use super::status::Status;
+use crate::config::no_colour;
 use crate::credentials::Keys;
 use crate::stand_in::{Answered, Arrival, Faults, KnownKey, Settings, StandIn, Strike};
 
@@ -170,9 +171,7 @@ enum Style {
 
 impl Style {
     fn of_terminal() -> Self {
-        // <https://no-color.org>: set to anything but nothing.
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if io::stdout().is_terminal() && !refused { Self::Coloured } else { Self::Plain }
+        if io::stdout().is_terminal() && !no_colour() { Self::Coloured } else { Self::Plain }
     }
 }
 
