@@ -5,6 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
+use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use crate::domain::Mistake;
@@ -19,15 +21,23 @@ const RIGHTS_OF_OTHERS: u32 = 0o077;
 /// The rights are read from the open file, so that nothing can be swapped between the look and the read.
 ///
 /// # Errors
-/// A [`Mistake`] if the file cannot be read, is not a regular file, is larger than 256 KiB, or gives any
-/// right to its group or to others.
+/// A [`Mistake`] if the file cannot be read, is not a regular file, is larger than 256 KiB, belongs to
+/// anyone but root and the user of this process, or gives any right to its group or to others.
 pub fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Mistake> {
     let place = path.display().to_string();
     let cannot = |why: std::io::Error| Mistake::new(place.as_str(), format!("cannot be read: {why}"));
-    let mut file = File::open(path).map_err(cannot)?;
+    let mut file = open(path).map_err(cannot)?;
     let metadata = file.metadata().map_err(cannot)?;
     if !metadata.is_file() {
         return Err(Mistake::new(place, "is not a regular file"));
+    }
+    let us = geteuid().as_raw();
+    if !is_trusted(metadata.uid(), us) {
+        let what = format!(
+            "holds a secret, and belongs to the user {}, who is neither root nor the one that reads it",
+            metadata.uid()
+        );
+        return Err(Mistake::new(place.as_str(), what).hint(format!("chown {us} {place}")));
     }
     let mode = metadata.mode() & 0o7777;
     if mode & RIGHTS_OF_OTHERS != 0 {
@@ -42,6 +52,16 @@ pub fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Mistake> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1));
     file.by_ref().take(LARGEST).read_to_end(&mut bytes).map_err(cannot)?;
     Ok(bytes)
+}
+
+/// A FIFO without a writer must not hold up the start, so nothing is waited for; a regular file never lets us wait.
+fn open(path: &Path) -> std::io::Result<File> {
+    Ok(File::from(rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?))
+}
+
+/// Whoever owns a file can change its rights and its text: only the reader itself, and root who can do so anyway.
+const fn is_trusted(owner: u32, us: u32) -> bool {
+    owner == 0 || owner == us
 }
 
 #[cfg(test)]
@@ -79,5 +99,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
         assert!(read_secret_file(folder.path()).unwrap_err().to_string().contains("not a regular file"));
+    }
+
+    #[test]
+    fn a_fifo_is_refused_without_a_wait_for_its_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || tell.send(read_secret_file(&path).map(|_| ())));
+        let mistake = told.recv_timeout(std::time::Duration::from_secs(5)).expect("it waits").unwrap_err().to_string();
+        assert!(mistake.contains("not a regular file"), "{mistake}");
+    }
+
+    #[test]
+    fn only_root_and_ourselves_may_own_a_secret() {
+        for (owner, us, trusted) in [(0, 0, true), (0, 7, true), (7, 7, true), (7, 0, false), (7, 8, false)] {
+            assert_eq!(is_trusted(owner, us), trusted, "{owner} {us}");
+        }
+        let file = file_with_mode(0o600);
+        // Only root can give a file away.
+        if geteuid().is_root() {
+            std::os::unix::fs::chown(file.path(), Some(65_534), None).unwrap();
+            let mistake = read_secret_file(file.path()).unwrap_err().to_string();
+            assert!(mistake.contains("the user 65534") && mistake.contains("chown 0"), "{mistake}");
+        }
     }
 }
