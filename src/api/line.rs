@@ -109,7 +109,7 @@ fn authenticate(shared: &Shared, snapshot: &Snapshot, head: &Parts, trail: &Trai
         Err(Refused::NoCredentials) => "no_credentials",
         Err(Refused::BadToken(reason)) => reason.as_str(),
     };
-    shared.metrics().authentications.with_label_values(&[word]).inc();
+    shared.metrics().authentication(word);
     result.map_err(Error::Unauthenticated)
 }
 
@@ -152,7 +152,7 @@ fn sign(shared: &Shared, snapshot: &Snapshot, intent: &Intent, trail: &Trail) ->
     let window = Window::around(trail.now(), snapshot.signature_lifetime);
     let request = ci::request(Operation::of(permit.action()), permit.bucket(), permit.region());
     let signed = request.sign(keys, window).map_err(Error::Signing)?;
-    shared.metrics().signatures.inc();
+    shared.metrics().signed();
     Ok(signed)
 }
 

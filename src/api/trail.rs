@@ -135,7 +135,7 @@ impl Trail {
             self.call.seen = Some(seen);
         }
         if let Error::Refused(refusal) = error {
-            self.shared.metrics().head_refusals.with_label_values(&[refusal.as_str()]).inc();
+            self.shared.metrics().head_refusal(refusal.as_str());
         }
         self.tell(status, Some(code), error.outcome(), error.cause().as_deref());
     }
