@@ -271,7 +271,7 @@ fn a_principal_that_nobody_can_be_is_refused() {
         ("\"alice\"", ["3: the principal `alice` is neither a user nor a group", "did you mean `user:alice`?"]),
         ("[\"role:admin\"]", ["3: unknown kind of principal `role:admin`", "write `user:NAME`, `group:NAME`, or `*`"]),
         ("\"user:\"", ["3: no caller can be called ``", "1 to 256 bytes"]),
-        ("\"user:a\\nb\"", ["3: no caller can be called `a\\nb`", "no control character"]),
+        ("\"user:a\\nb\"", ["3: no caller can be called `a\\nb`", "invisible, control or direction character"]),
         ("\"user:svc-*\"", ["3: the name `svc-*` holds a `*`, which is no wildcard", "`*` alone as principal"]),
         ("[]", ["3: the list of `principal` is empty", "write `user:NAME`"]),
         ("[1]", ["3: `principal` is a number, not a string", "write `user:NAME`"]),
