@@ -7,7 +7,7 @@ mod harden;
 mod healthcheck;
 mod serve;
 mod sign;
-mod signed_request;
+mod request_file;
 mod stand_in;
 mod status;
 mod token;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::signed_request::{Problem, RequestArg, SignedRequest, keys};
+use super::request_file::{Problem, RequestArg, RequestFile, keys};
 use super::status::{Status, complain};
 
 /// Print every stage of a request's signature as JSON; nothing is sent.
@@ -30,7 +30,7 @@ pub(super) fn run(args: &SignArgs) -> ExitCode {
 }
 
 fn signed(args: &SignArgs) -> Result<serde_json::Value, Problem> {
-    let request = SignedRequest::read(&args.request.file)?;
+    let request = RequestFile::read(&args.request.file)?;
     let keys = keys()?;
     let stages = request.stages(request.signed_headers(), request.window()?, &keys)?;
     Ok(json!({

@@ -1,12 +1,15 @@
 //! `ci-gateway verify`: whether a request's signature holds, and if not, which stage differs.
 
+mod notes;
+
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 
-use super::signed_request::{Problem, RequestArg, SignedRequest, keys};
+use super::request_file::{Problem, RequestArg, RequestFile, keys};
 use super::status::{Status, complain};
 use crate::config::no_colour;
 use crate::credentials::Keys;
@@ -53,25 +56,35 @@ struct Verdict {
     /// What was signed here, to hold against Cloud Infinite's `FormatString`.
     #[serde(skip_serializing_if = "Option::is_none")]
     http_string: Option<String>,
+    /// What is worth knowing beside; it changes nothing about the verdict.
+    notes: Vec<String>,
 }
 
 impl Verdict {
-    const HOLDS: Self =
-        Self { verifies: true, stage: None, expected: None, found: None, hint: None, http_string: None };
+    const HOLDS: Self = Self {
+        verifies: true,
+        stage: None,
+        expected: None,
+        found: None,
+        hint: None,
+        http_string: None,
+        notes: Vec::new(),
+    };
 
     fn differs(stage: &'static str, expected: &str, found: &str, hint: &'static str) -> Self {
         let (expected, found) = (Some(expected.to_owned()), Some(found.to_owned()));
-        Self { verifies: false, stage: Some(stage), expected, found, hint: Some(hint), http_string: None }
+        Self { verifies: false, stage: Some(stage), expected, found, hint: Some(hint), ..Self::HOLDS }
     }
 
     fn for_people(&self) -> String {
         let colour = std::io::stdout().is_terminal() && !no_colour();
         let (green, red, plain) = if colour { ("\x1b[32m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
-        let Some(stage) = self.stage else { return format!("{green}verifies{plain}: every stage agrees") };
+        let notes: String = self.notes.iter().map(|note| format!("\n  note      {note}")).collect();
+        let Some(stage) = self.stage else { return format!("{green}verifies{plain}: every stage agrees{notes}") };
         let shown = |text: &Option<String>| format!("{:?}", text.as_deref().unwrap_or_default());
         let computed = self.http_string.as_ref().map(|text| format!("\n  computed  {text:?}")).unwrap_or_default();
         format!(
-            "{red}does not verify{plain}: the stage `{stage}` differs\n  expected  {}\n  found     {}{computed}\n  hint      {}",
+            "{red}does not verify{plain}: the stage `{stage}` differs\n  expected  {}\n  found     {}{computed}\n  hint      {}{notes}",
             shown(&self.expected),
             shown(&self.found),
             self.hint.unwrap_or_default()
@@ -80,30 +93,33 @@ impl Verdict {
 }
 
 fn verdict(args: &VerifyArgs) -> Result<Verdict, Problem> {
-    let request = SignedRequest::read(&args.request.file)?;
-    let keys = keys()?;
-    let header = request.header("authorization").or(request.authorization.as_deref()).unwrap_or_default();
+    let request = RequestFile::read(&args.request.file)?;
+    judged(&request, &keys()?, Timestamp::now())
+}
+
+fn judged(request: &RequestFile, keys: &Keys, now: Timestamp) -> Result<Verdict, Problem> {
+    const FIELDS: &str = "the seven q- fields";
+    let Some(header) = request.header("authorization").or(request.authorization.as_deref()) else {
+        let hint = "`headers.authorization` is missing: put the value of the request's `Authorization` header there";
+        return Ok(Verdict::differs("authorization", FIELDS, "", hint));
+    };
     let authorization = match Authorization::parse(header) {
         Ok(authorization) => authorization,
         Err(why) => {
-            return Ok(Verdict::differs(
-                "authorization",
-                "the seven q- fields",
-                &why.to_string(),
-                "see the documentation's step 8",
-            ));
+            let hint = "see the documentation's step 8";
+            return Ok(Verdict::differs("authorization", FIELDS, &why.to_string(), hint));
         }
     };
-    let told = told_differently(&request, &keys, &authorization)?;
-    match told {
-        Some(verdict) => Ok(verdict),
-        None => recomputed(&request, &keys, &authorization),
-    }
+    let verdict = match told_differently(request, keys, &authorization)? {
+        Some(verdict) => verdict,
+        None => recomputed(request, keys, &authorization)?,
+    };
+    Ok(Verdict { notes: notes::notes(&authorization, now), ..verdict })
 }
 
 /// What the header says of itself, held against what the request and the environment say.
 fn told_differently(
-    request: &SignedRequest,
+    request: &RequestFile,
     keys: &Keys,
     authorization: &Authorization<'_>,
 ) -> Result<Option<Verdict>, Problem> {
@@ -134,7 +150,7 @@ fn told_differently(
 }
 
 /// Every stage again, over exactly the headers that `q-header-list` names.
-fn recomputed(request: &SignedRequest, keys: &Keys, authorization: &Authorization<'_>) -> Result<Verdict, Problem> {
+fn recomputed(request: &RequestFile, keys: &Keys, authorization: &Authorization<'_>) -> Result<Verdict, Problem> {
     let list = authorization.header_list();
     let names: Vec<String> = list.split(';').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let stages = match request.stages(Some(&names), authorization.window(), keys) {
@@ -148,7 +164,7 @@ fn recomputed(request: &SignedRequest, keys: &Keys, authorization: &Authorizatio
     Ok(first_difference(&stages, request, authorization))
 }
 
-fn first_difference(stages: &Stages, request: &SignedRequest, authorization: &Authorization<'_>) -> Verdict {
+fn first_difference(stages: &Stages, request: &RequestFile, authorization: &Authorization<'_>) -> Verdict {
     let compared = [
         (
             "header_list",
@@ -194,4 +210,41 @@ fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut names: Vec<String> = names.map(str::to_ascii_lowercase).collect();
     names.sort_unstable();
     names.join(";")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(request: &str) -> Verdict {
+        let keys = Keys::new("id-of-a-test", "key-of-a-test", None).unwrap();
+        let request = serde_json::from_str(request).unwrap();
+        judged(&request, &keys, Timestamp::from_second(150).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_missing_authorization_is_named_as_such() {
+        let verdict = told(r#"{"method":"GET","path":"/","headers":{"host":"x"}}"#);
+        assert_eq!((verdict.verifies, verdict.stage), (false, Some("authorization")));
+        assert!(verdict.hint.unwrap().starts_with("`headers.authorization` is missing"), "{verdict:?}");
+        let verdict = told(r#"{"method":"GET","path":"/","headers":{"authorization":""}}"#);
+        assert!(!verdict.hint.unwrap().contains("missing"), "{verdict:?}");
+    }
+
+    #[test]
+    fn notes_stand_beside_the_verdict_and_do_not_change_it() {
+        let keys = Keys::new("id-of-a-test", "key-of-a-test", None).unwrap();
+        let bare: RequestFile = serde_json::from_str(r#"{"method":"GET","path":"/","headers":{"date":"x"}}"#).unwrap();
+        let stages = bare.stages(None, "100;200".parse().unwrap(), &keys).unwrap();
+        let authorization = stages.authorization(keys.secret_id()).to_string();
+        let signed = serde_json::json!({
+            "method": "GET", "path": "/", "headers": { "date": "x", "authorization": authorization },
+        });
+        let signed: RequestFile = serde_json::from_value(signed).unwrap();
+        let at = |second| judged(&signed, &keys, Timestamp::from_second(second).unwrap()).unwrap();
+        assert!(at(150).verifies && at(250).verifies);
+        assert_eq!((at(150).notes.len(), at(250).notes.len()), (1, 2));
+        assert_eq!(at(250).for_people().matches("\n  note ").count(), 2, "{}", at(250).for_people());
+        assert!(serde_json::to_string(&told(r#"{"method":"GET","path":"/"}"#)).unwrap().contains(r#""notes":[]"#));
+    }
 }

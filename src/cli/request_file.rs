@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::error::Category;
 
 use crate::credentials::{Credentials, Keys, Settings, Source};
 use crate::domain::Mistake;
@@ -14,7 +15,7 @@ use crate::signing::{SigningError, Stages, View, Window};
 /// A request as these commands see it: nothing is sent, and nothing is decoded or encoded before the signer does.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SignedRequest {
+pub(super) struct RequestFile {
     method: String,
     path: String,
     #[serde(default)]
@@ -68,7 +69,7 @@ pub(super) enum Problem {
     #[error("`{0}` cannot be read: {1}")]
     Unreadable(String, std::io::Error),
     #[error("`{0}` is not the JSON of a request: {1} (hint: {HINT})")]
-    NotARequest(String, serde_json::Error),
+    NotARequest(String, String),
     #[error("`key_time` is missing: write it as `\"<start>;<end>\"` in Unix seconds")]
     NoKeyTime,
     #[error("`key_time` cannot be used: {0}")]
@@ -83,7 +84,7 @@ pub(super) enum Problem {
 
 const HINT: &str = r#"it looks like {"method":"POST","path":"/asrbucket","params":{},"headers":{"host":"…"},"key_time":"1;2","signed_headers":["host"]}"#;
 
-impl SignedRequest {
+impl RequestFile {
     /// Reads a file, or standard input for `-`.
     pub(super) fn read(file: &Path) -> Result<Self, Problem> {
         let (place, text) = if file == Path::new("-") {
@@ -93,7 +94,7 @@ impl SignedRequest {
             (file.display().to_string(), std::fs::read_to_string(file))
         };
         let text = text.map_err(|why| Problem::Unreadable(place.clone(), why))?;
-        serde_json::from_str(&text).map_err(|why| Problem::NotARequest(place, why))
+        serde_json::from_str(&text).map_err(|why| Problem::NotARequest(place, plainly(&why)))
     }
 
     /// The window of `key_time`.
@@ -142,6 +143,28 @@ impl SignedRequest {
     }
 }
 
+/// What is wrong with the JSON and where, without serde's way of putting it.
+fn plainly(why: &serde_json::Error) -> String {
+    let place = format!("line {}, column {}", why.line(), why.column());
+    let sentence = why.to_string();
+    let what = sentence.rsplit_once(" at line ").map_or(sentence.as_str(), |(what, _)| what);
+    match why.classify() {
+        Category::Eof | Category::Io => format!("it ends at {place}, before the JSON does"),
+        Category::Syntax => format!("{place} is not JSON: {what}"),
+        Category::Data => match what.strip_prefix("invalid type: ").and_then(|kinds| kinds.split_once(", expected ")) {
+            Some((found, expected)) => {
+                let found = match found {
+                    "sequence" => "a list",
+                    "map" => "an object",
+                    other => other,
+                };
+                format!("{place} holds {found} where {expected} belongs")
+            }
+            None => format!("{what} ({place})"),
+        },
+    }
+}
+
 fn pairs(pairs: &Pairs) -> Vec<(&str, &str)> {
     pairs.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
@@ -158,4 +181,24 @@ pub(super) struct RequestArg {
     /// The request as JSON; `-` reads standard input
     #[arg(long = "request", value_name = "FILE")]
     pub(super) file: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_json_is_told_in_plain_words_with_its_place() {
+        for (text, told) in [
+            ("", "it ends at line 1, column 0, before the JSON does"),
+            (r#"{"method":"GET""#, "it ends at line 1, column 15, before the JSON does"),
+            ("{\n  \"method\" \"GET\"}", "line 2, column 12 is not JSON: expected `:`"),
+            (r#"{"method":1,"path":"/"}"#, "line 1, column 11 holds integer `1` where a string belongs"),
+            (r#"{"method":"GET","path":"/","params":[]}"#, "holds a list where an object of texts belongs"),
+            (r#"{"method":"GET"}"#, "missing field `path` (line 1, column 16)"),
+        ] {
+            let why = serde_json::from_str::<RequestFile>(text).unwrap_err();
+            assert!(plainly(&why).ends_with(told), "{text}: {}", plainly(&why));
+        }
+    }
 }
