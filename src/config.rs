@@ -54,13 +54,13 @@ pub struct Config {
     pub admin: Admin,
     /// Who vouches for callers; at least one, no two with the same `iss`.
     pub issuers: Vec<IssuerSettings>,
-    /// The policy, JSON in CAM's language.
+    /// The policy in CAM's language, JSON or TOML.
     pub policy_file: PathBuf,
     /// Where our keys come from.
     pub credentials: credentials::Settings,
     /// Cloud Infinite.
     pub ci: Ci,
-    /// Where records go.
+    /// Where records go; without a file each request leaves its last line in the log and no intent.
     pub audit: audit::Settings,
     /// Bounds on the work in progress.
     pub limits: Limits,

@@ -88,8 +88,12 @@ impl Explanation {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
 
     use super::*;
+    use crate::api::Rate;
+    use crate::api::error::Error;
+    use crate::api::limits::OverRate;
 
     fn sentences(entry: &Entry) -> impl Iterator<Item = &'static str> {
         [entry.meaning].into_iter().chain(entry.causes.iter().copied()).chain(entry.what_to_do.iter().copied())
@@ -133,5 +137,47 @@ mod tests {
             ["upstream_unavailable", "credentials_unavailable", "audit_unavailable", "overloaded", "draining"];
         assert_eq!(of(503), unavailable);
         assert_eq!(of(504), ["upstream_timeout"]);
+    }
+
+    /// The details that are put together, as the examples have them.
+    fn composed() -> Vec<String> {
+        let rate = Rate { requests: 100, period: Duration::from_secs(1) };
+        [
+            Error::InvalidBucket("test".parse::<crate::domain::Bucket>().unwrap_err()),
+            Error::MethodNotAllowed("GET, POST, DELETE"),
+            Error::OverRate(OverRate { rate, wait: Duration::ZERO }),
+        ]
+        .iter()
+        .map(|error| error.detail().into_owned())
+        .collect()
+    }
+
+    #[test]
+    fn every_detail_in_an_example_is_a_sentence_that_the_gateway_prints() {
+        // The sentences with a part of policy's or ci's are compared around that part.
+        let around = [
+            ("no statement of the policy permits ", " on this bucket: ask the gateway's operator"),
+            ("Cloud Infinite's answer cannot be read: ", "; whether the call took effect is not known"),
+        ];
+        let (source, composed) = (include_str!("error/sentences.rs"), composed());
+        let details = super::super::DOCUMENT.lines().filter_map(|line| line.trim().strip_prefix("\"detail\": \""));
+        let mut seen = 0;
+        for detail in details.filter_map(|line| line.strip_suffix("\",")) {
+            let plain = source.contains(&format!("\"{detail}\""));
+            let framed = |(start, end): &(&str, &str)| {
+                detail.starts_with(start) && detail.ends_with(end) && source.contains(start) && source.contains(end)
+            };
+            assert!(plain || composed.iter().any(|text| text == detail) || around.iter().any(framed), "{detail}");
+            seen += 1;
+        }
+        assert!(seen > 15, "{seen}");
+    }
+
+    #[test]
+    fn a_rejected_request_is_never_a_404() {
+        let document: serde_json::Value = serde_json::from_str(super::super::DOCUMENT).unwrap();
+        let not_found = document["components"]["responses"]["BucketNotFound"].to_string();
+        assert!(!not_found.contains("upstream_rejected"), "{not_found}");
+        assert!(!entry(Code::UpstreamRejected).meaning.contains("404"));
     }
 }

@@ -44,7 +44,7 @@ pub(super) const DENIED: Entry = Entry {
 pub(super) const REJECTED: Entry = Entry {
     title: "Cloud Infinite refuses the request",
     meaning: "The key was accepted, and Cloud Infinite refused what was asked; `upstream.code` is its reason. Nothing \
-              was changed. With status 404 or 409 it is about the bucket's state.",
+              was changed. With status 409 it is about the bucket's state.",
     causes: &[
         "The service does not exist in the bucket's region.",
         "The bucket was unbound from Cloud Infinite by hand, or its account has unpaid bills.",
