@@ -35,7 +35,7 @@ pub enum Refusal {
     UnknownCoding,
     /// An `Expect` other than `100-continue` (RFC 9110 section 10.1.1): answered with 417.
     Expectation,
-    /// `CONNECT` or `TRACE`, or a method that is not a token.
+    /// `CONNECT` or `PRI`, which no path of an origin serves; other methods are the route's to judge.
     Method,
     /// The head has over 64 header fields or 16 KiB: answered with 431.
     HeadTooLarge,

@@ -54,7 +54,7 @@ async fn another_method_on_a_known_path_is_told_which_ones_there_are() {
         Service::ALL.map(|service| (format!("/v1/buckets/{BUCKET}/{}", service.as_str()), "GET, POST, DELETE"));
     let pages = ["/openapi.json", "/healthz", "/problems/forbidden"].map(|path| (path.to_owned(), "GET"));
     for (path, allow) in operations.into_iter().chain(pages) {
-        for method in ["PUT", "PATCH", "OPTIONS", "PROPFIND", "get", "BREW", "POST", "DELETE"] {
+        for method in ["PUT", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "get", "BREW", "POST", "DELETE"] {
             if allow.split(", ").any(|allowed| allowed == method) {
                 continue;
             }

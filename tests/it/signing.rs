@@ -96,7 +96,12 @@ fn verify_agrees_with_every_signature_of_the_official_sdks() {
     let folder = Folder::without_cloud();
     for vector in vectors() {
         let mut request = to_verify(&vector);
-        assert_eq!(verify(&vector, &request).expect(0).stdout, "{\"verifies\":true}\n", "{}", vector["name"]);
+        let printed = verify(&vector, &request).expect(0).stdout;
+        // The windows of the vectors are long over, which is a note and no verdict.
+        assert!(
+            printed.starts_with("{\"verifies\":true,\"notes\":[\"") && printed.contains("window ended"),
+            "{printed}"
+        );
         // The window and the names of the headers stand in the header itself, and stages may be given to compare.
         let parts = request.as_object_mut().unwrap();
         parts.retain(|name, _| name != "key_time" && name != "signed_headers");
@@ -105,7 +110,7 @@ fn verify_agrees_with_every_signature_of_the_official_sdks() {
         }
         folder.write("request.json", &request.to_string());
         let ended = said(with_keys(&["verify", "--request", &folder.path_text("request.json")], &vector), "").expect(0);
-        assert_eq!(ended.stdout, "verifies: every stage agrees\n");
+        assert!(ended.stdout.starts_with("verifies: every stage agrees\n"), "{}", ended.stdout);
     }
 }
 
