@@ -1,13 +1,11 @@
 //! The security invariants of the contract that show only from outside, and the limits on the work in progress.
-//!
-//! What becomes of a panic on the line is not among them: a caller has no trigger to pull.
 
 use std::collections::BTreeSet;
 
 use ci_gateway::domain::Code;
 use serde_json::Value;
 
-use crate::support::gateway::{Ask, BUCKET, PATH, Setup, World, until};
+use crate::support::gateway::{Ask, BUCKET, PATH, Setup, World, token, until};
 
 /// The records of the audit file so far.
 fn records(world: &World) -> Vec<Value> {
@@ -262,4 +260,44 @@ async fn requests_of_many_callers_at_once_keep_their_own_answers() {
         buckets.insert(bucket);
     }
     assert_eq!((buckets.len(), world.stand_in().request_count()), (40, 40));
+}
+
+/// A body whose first look panics: the only place where a test can reach into the middle of the line.
+struct Trap;
+
+impl http_body::Body for Trap {
+    type Data = bytes::Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, std::io::Error>>> {
+        panic!("sprung")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer_and_leaves_its_record() {
+    let world = audited().await;
+    let request = http::Request::post(PATH)
+        .header("host", "a")
+        .header("authorization", format!("Bearer {}", token("alice", &[])))
+        .body(Trap)
+        .unwrap();
+    let mut api = ci_gateway::api::Api::new(std::sync::Arc::clone(world.gateway().shared()));
+    let answer = tower::Service::call(&mut api, request).await.unwrap();
+    assert_eq!(answer.status(), 500);
+    let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
+    let problem: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((&problem["code"], &problem["outcome"]), (&"internal".into(), &"not_sent".into()));
+    until(|| records(&world).len() == 1).await;
+    let record = &records(&world)[0];
+    assert_eq!(
+        (&record["type"], &record["code"], &record["caller"]),
+        (&"outcome".into(), &"internal".into(), &"alice".into())
+    );
+    assert!(world.metrics().contains("ci_gateway_panics_total 1\n"));
+    assert_eq!(world.stand_in().requests().len(), 0);
+    assert_eq!(world.answer(&Ask::post(PATH)).await.status, 200);
 }
