@@ -41,8 +41,8 @@ impl Rules {
         &self.issuer
     }
 
-    /// The caller that `claims` speak of at `now`. The issuer is part of the caller: the same `sub` from another
-    /// issuer is someone else.
+    /// The caller that `claims` speak of at `now`. The issuer is part of the caller, and rates keep them apart; a policy's
+    /// `user:NAME`, though, means that name from any configured issuer (`config/default.toml` says so to operators).
     ///
     /// # Errors
     /// The [`Reason`] of the first rule that they break.
