@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use ci_gateway::auth::{Algorithm, Authenticator, DevelopmentClaims, IssuerSettings, KeySource, SigningSecret, mint};
-use ci_gateway::ci::{self, Operation, Reply};
+use ci_gateway::ci::{self, Asked, Operation, Reply};
 use ci_gateway::credentials::Keys;
 use ci_gateway::domain::{Bucket, Region, Service, Verb};
 use ci_gateway::signing::Window;
@@ -66,10 +66,11 @@ fn sign(c: &mut Criterion) {
 }
 
 fn read(c: &mut Criterion) {
-    let (bucket, _) = bucket_and_region();
+    let (bucket, region) = bucket_and_region();
+    let asked = Asked { bucket: &bucket, region: &region };
     let operation = Operation::new(Service::SmartAudio, Verb::Create);
     let reply = Reply { status: 200, request_id: Some("NjJm"), body: ANSWER.as_bytes() };
-    c.bench_function("read the answer", |b| b.iter(|| ci::read(operation, &bucket, black_box(reply)).unwrap()));
+    c.bench_function("read the answer", |b| b.iter(|| ci::read(operation, asked, black_box(reply)).unwrap()));
 }
 
 criterion_group!(benches, authenticate, sign, read);

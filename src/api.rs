@@ -79,8 +79,11 @@ where
         let (method, sent) = (request.method().clone(), Sent::default());
         let task = shared.lines().spawn(line::run(Arc::clone(&shared), id.clone(), sent.clone(), request));
         Box::pin(async move {
-            let ended = |_panicked| problem::response(&Error::Ended(sent.ended()), &method, &id);
-            let response = task.await.unwrap_or_else(ended);
+            let response = tokio::select! {
+                biased;
+                answer = task => answer.unwrap_or_else(|_panicked| problem::response(&Error::Ended(sent.ended()), &method, &id)),
+                () = shared.given_up() => problem::response(&Error::CutOff(sent.ended()), &method, &id),
+            };
             Ok(answer::finished(response, &id))
         })
     }

@@ -17,6 +17,6 @@ pub use create_time::CreateTime;
 pub use fault::{Fault, FaultKind};
 pub use operation::Operation;
 pub use request::request;
-pub use response::{Answer, Enrolment, Reply, Unserved, What, read};
+pub use response::{Answer, Asked, Enrolment, Reply, Unserved, What, read};
 pub use words::{FaultCode, RequestId};
 pub use xml::Unreadable;

@@ -43,7 +43,8 @@ fn empty_object(headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
     if body.trim_ascii().is_empty() {
         return Ok(());
     }
-    if !headers.get(CONTENT_TYPE).is_none_or(|value| is_json(value.as_bytes())) {
+    if !headers.get(CONTENT_TYPE).is_none_or(|value| is_json(value.as_bytes()) || is_curls_own(value.as_bytes(), body))
+    {
         return Err(Error::ContentType);
     }
     match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body) {
@@ -54,8 +55,17 @@ fn empty_object(headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
 
 /// `application/json`, with or without parameters.
 fn is_json(value: &[u8]) -> bool {
-    let media_type = value.split(|b| *b == b';').next().unwrap_or_default();
-    media_type.trim_ascii().eq_ignore_ascii_case(b"application/json")
+    is_media_type(value, b"application/json")
+}
+
+/// What `curl -d '{}'` says of it, and other clients that must send something; of nothing but `{}` it is believed.
+fn is_curls_own(value: &[u8], body: &[u8]) -> bool {
+    is_media_type(value, b"application/x-www-form-urlencoded") && body.trim_ascii() == b"{}"
+}
+
+fn is_media_type(value: &[u8], media_type: &[u8]) -> bool {
+    let given = value.split(|b| *b == b';').next().unwrap_or_default();
+    given.trim_ascii().eq_ignore_ascii_case(media_type)
 }
 
 #[cfg(test)]
@@ -73,6 +83,8 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_and_an_empty_object_are_accepted() {
+        let curls_own = [(CONTENT_TYPE, "application/x-www-form-urlencoded")];
+        assert!(checked(Verb::Create, &curls_own, "{}").await.is_ok());
         for body in ["", "{}", " { }\n", "  "] {
             assert!(checked(Verb::Create, &[], body).await.is_ok(), "{body}");
             assert!(checked(Verb::Delete, &[(CONTENT_TYPE, "application/json; charset=utf-8")], body).await.is_ok());
@@ -88,8 +100,14 @@ mod tests {
 
     #[tokio::test]
     async fn other_types_encodings_sizes_and_a_body_on_get_are_refused() {
-        let form = [(CONTENT_TYPE, "application/x-www-form-urlencoded")];
-        assert!(matches!(checked(Verb::Create, &form, "{}").await, Err(Error::ContentType)));
+        for (media_type, body) in
+            [("application/xml", "{}"), ("text/plain", "{}"), ("application/x-www-form-urlencoded", "{ }")]
+        {
+            assert!(matches!(
+                checked(Verb::Create, &[(CONTENT_TYPE, media_type)], body).await,
+                Err(Error::ContentType)
+            ));
+        }
         assert!(matches!(
             checked(Verb::Create, &[(CONTENT_ENCODING, "gzip")], "{}").await,
             Err(Error::ContentEncoding)

@@ -51,8 +51,10 @@ pub(super) enum Error {
     Send(SendError),
     Fault(Fault, Option<Duration>),
     Unreadable(Unreadable, u16, Option<RequestId>),
-    /// The work ended before its answer: a bug, or a process that is cut off.
+    /// The work ended before its answer, which is a bug.
     Ended(Ended),
+    /// The process ends before the work does.
+    CutOff(Ended),
 }
 
 /// How work ended that gave no answer.
@@ -89,7 +91,7 @@ impl Error {
             Self::Unauthenticated(Refused::BadToken(_)) => (StatusCode::UNAUTHORIZED, Code::InvalidToken),
             Self::OverRate(_) => (StatusCode::TOO_MANY_REQUESTS, Code::RateLimited),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded),
-            Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, Code::Draining),
+            Self::Draining | Self::CutOff(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Draining),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, Code::Forbidden),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, Code::InvalidRequest),
@@ -110,7 +112,9 @@ impl Error {
         match self {
             Self::Send(why) => why.outcome(),
             Self::Fault(fault, _) => fault.kind().outcome(),
-            Self::Unreadable(..) | Self::Ended(Ended::PerhapsSent) => Outcome::Unknown,
+            Self::Unreadable(..) | Self::Ended(Ended::PerhapsSent) | Self::CutOff(Ended::PerhapsSent) => {
+                Outcome::Unknown
+            }
             Self::Refused(_)
             | Self::NotFound
             | Self::MethodNotAllowed(_)
@@ -137,7 +141,8 @@ impl Error {
             | Self::Audit(_)
             | Self::Signing(_)
             | Self::Late
-            | Self::Ended(Ended::Unsent) => Outcome::NotSent,
+            | Self::Ended(Ended::Unsent)
+            | Self::CutOff(Ended::Unsent) => Outcome::NotSent,
         }
     }
 

@@ -18,7 +18,7 @@ use super::trail::{Sent, Trail};
 use super::{Peer, Refusal, Unready, answer, body, problem};
 use crate::audit::Intent;
 use crate::auth::Refused;
-use crate::ci::{self, Operation, Unserved};
+use crate::ci::{self, Asked, Operation, Unserved};
 use crate::domain::{Caller, Code, Outcome};
 use crate::policy::{Context, Permit, Resource};
 use crate::signing::{SignedRequest, Window};
@@ -173,7 +173,8 @@ async fn send(snapshot: &Snapshot, signed: SignedRequest, trail: &mut Trail) -> 
 /// Step 10.
 fn read(target: &Target, received: &Received, trail: &mut Trail) -> Result<ci::Answer, Error> {
     let reply = received.reply();
-    let result = ci::read(target.operation, &target.bucket, reply);
+    let asked = Asked { bucket: &target.bucket, region: &target.region };
+    let result = ci::read(target.operation, asked, reply);
     trail.call_ends(match &result {
         Ok(_) => "applied",
         Err(Unserved::Fault(fault)) => fault.kind().as_str(),

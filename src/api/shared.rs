@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::limits::{Gate, Limits};
@@ -90,6 +91,7 @@ pub struct Shared {
     request_timeout: Duration,
     draining: AtomicBool,
     admitting: AtomicBool,
+    given_up: CancellationToken,
 }
 
 impl Shared {
@@ -111,6 +113,7 @@ impl Shared {
             request_timeout: settings.request_timeout,
             draining: AtomicBool::new(false),
             admitting: AtomicBool::new(true),
+            given_up: CancellationToken::new(),
         };
         shared.show_generation();
         Arc::new(shared)
@@ -173,6 +176,17 @@ impl Shared {
     /// Whether a new request may go on past authentication.
     pub(super) fn is_admitting(&self) -> bool {
         self.admitting.load(Ordering::Relaxed)
+    }
+
+    /// From now on nobody waits for the requests in progress: their callers are told that the process drains, and what
+    /// became of the call. The work goes on until the process ends.
+    pub fn give_up(&self) {
+        self.given_up.cancel();
+    }
+
+    /// Waits until [`Self::give_up`].
+    pub(super) async fn given_up(&self) {
+        self.given_up.cancelled().await;
     }
 
     /// The number of the generation in force.

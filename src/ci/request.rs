@@ -19,8 +19,8 @@ pub fn request(operation: Operation, bucket: &Bucket, region: &Region) -> Reques
 /// without `regions` is not documented.
 fn list_of_one(bucket: &Bucket, region: &Region) -> Vec<(&'static str, String)> {
     vec![
-        ("regions", region.to_string()),
         ("bucketNames", bucket.to_string()),
+        ("regions", region.to_string()),
         ("pageNumber", "1".to_owned()),
         ("pageSize", "10".to_owned()),
     ]
@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(signed(Verb::Describe).host(), "ci.ap-chongqing.myqcloud.com");
         assert_eq!(
             signed(Verb::Describe).path_and_query(),
-            "/asrbucket?regions=ap-chongqing&bucketNames=test-1234567890&pageNumber=1&pageSize=10"
+            "/asrbucket?bucketNames=test-1234567890&regions=ap-chongqing&pageNumber=1&pageSize=10"
         );
     }
 }

@@ -55,11 +55,20 @@ pub enum Unserved {
     Unreadable(Unreadable, Option<RequestId>),
 }
 
-/// Reads the answer to `operation` on `bucket`.
+/// What an answer has to be about.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The bucket that was asked about.
+    pub bucket: &'a Bucket,
+    /// The region that was asked.
+    pub region: &'a Region,
+}
+
+/// Reads the answer to `operation` on what was `asked` about.
 ///
 /// # Errors
-/// [`Unserved`] for everything but a success in which each documented node stands and speaks of `bucket`.
-pub fn read(operation: Operation, bucket: &Bucket, reply: Reply<'_>) -> Result<Answer, Unserved> {
+/// [`Unserved`] for everything but a success that speaks of the bucket.
+pub fn read(operation: Operation, asked: Asked<'_>, reply: Reply<'_>) -> Result<Answer, Unserved> {
     let header_id = reply.request_id.and_then(RequestId::read);
     if !(200..300).contains(&reply.status) {
         return Err(Unserved::Fault(Fault::read(reply.status, header_id, reply.body)));
@@ -70,33 +79,50 @@ pub fn read(operation: Operation, bucket: &Bucket, reply: Reply<'_>) -> Result<A
         return Err(unreadable(Unreadable::WrongRoot));
     }
     let what = match operation.verb() {
-        Verb::Create => created(operation, bucket, &root),
-        Verb::Describe => described(operation, bucket, &root),
-        Verb::Delete => deleted(bucket, &root),
+        Verb::Create => created(operation, asked, &root),
+        Verb::Describe => described(operation, asked, &root),
+        Verb::Delete => deleted(asked.bucket, &root),
     };
     let what = what.map_err(unreadable)?;
     let request_id = header_id.or_else(|| root.child_text("RequestId").and_then(RequestId::read));
     Ok(Answer { request_id, what })
 }
 
-fn created(operation: Operation, bucket: &Bucket, root: &Element) -> Result<What, Unreadable> {
+fn created(operation: Operation, asked: Asked<'_>, root: &Element) -> Result<What, Unreadable> {
     let node = root.child(operation.node()).ok_or(Unreadable::Node(operation.node()))?;
-    if node.child_text("BucketId") != Some(bucket.as_str()) {
+    if node.child_text("BucketId") != Some(asked.bucket.as_str()) {
         return Err(Unreadable::Node("BucketId"));
     }
-    enrolment(node).map(What::Created)
+    enrolment(asked, node).map(What::Created)
 }
 
-/// The list was asked for with this bucket's exact name; what else stands in it is not about us.
-fn described(operation: Operation, bucket: &Bucket, root: &Element) -> Result<What, Unreadable> {
-    let total = root.child_text("TotalCount").ok_or(Unreadable::Node("TotalCount"))?;
-    let total: u32 = total.parse().map_err(|_| Unreadable::Node("TotalCount"))?;
-    let mut rows = root.children_named(operation.list_nodes()).peekable();
-    if total > 0 && rows.peek().is_none() {
-        return Err(Unreadable::Node("…BucketList"));
+/// The list was asked for with this bucket's exact name; what else stands in it is not about us. A row that cannot be
+/// read is not taken for another bucket's, and a count without rows not for an empty list.
+fn described(operation: Operation, asked: Asked<'_>, root: &Element) -> Result<What, Unreadable> {
+    let total: Option<u32> = match root.child_text("TotalCount") {
+        Some(total) => Some(total.parse().map_err(|_| Unreadable::Node("TotalCount"))?),
+        None => None,
+    };
+    let lists: Vec<&Element> = root.children_named(operation.list_nodes()).collect();
+    if lists.is_empty() && total != Some(0) {
+        return Err(Unreadable::Node("TotalCount"));
     }
-    let ours = rows.find(|row| row.child_text("BucketId") == Some(bucket.as_str()));
-    ours.map(enrolment).transpose().map(What::Described)
+    for row in lists.into_iter().flat_map(rows) {
+        let bucket = row.child_text("BucketId").ok_or(Unreadable::Node("BucketId"))?;
+        if bucket == asked.bucket.as_str() {
+            return enrolment(asked, row).map(|enrolment| What::Described(Some(enrolment)));
+        }
+    }
+    Ok(What::Described(None))
+}
+
+/// Each list node is a row; should one hold nothing but elements, those are. An empty node is an empty list.
+fn rows(list: &Element) -> Vec<&Element> {
+    if list.children().iter().any(|child| !child.has_children()) {
+        vec![list]
+    } else {
+        list.children().iter().collect()
+    }
 }
 
 fn deleted(bucket: &Bucket, root: &Element) -> Result<What, Unreadable> {
@@ -107,10 +133,19 @@ fn deleted(bucket: &Bucket, root: &Element) -> Result<What, Unreadable> {
     }
 }
 
-fn enrolment(node: &Element) -> Result<Enrolment, Unreadable> {
-    let name = node.child_text("Name").filter(|name| is_bucket_label(name)).ok_or(Unreadable::Node("Name"))?;
-    let region = node.child_text("Region").and_then(|region| region.parse().ok()).ok_or(Unreadable::Node("Region"))?;
-    Ok(Enrolment { name: name.to_owned(), region, create_time: CreateTime::read(node.child_text("CreateTime")) })
+/// Name and region may be left out, as the bucket is known by its id; what stands there has to be readable, and a
+/// region other than the one that was asked is not believed.
+fn enrolment(asked: Asked<'_>, node: &Element) -> Result<Enrolment, Unreadable> {
+    let name = node.child_text("Name").unwrap_or(asked.bucket.as_str());
+    let region = node.child_text("Region").unwrap_or(asked.region.as_str());
+    if !is_bucket_label(name) {
+        return Err(Unreadable::Node("Name"));
+    }
+    if region != asked.region.as_str() {
+        return Err(Unreadable::Node("Region"));
+    }
+    let create_time = CreateTime::read(node.child_text("CreateTime"));
+    Ok(Enrolment { name: name.to_owned(), region: asked.region.clone(), create_time })
 }
 
 fn is_bucket_label(name: &str) -> bool {
@@ -136,9 +171,13 @@ mod tests {
         "test-1234567890".parse().unwrap()
     }
 
+    fn asked(operation: Operation, reply: Reply<'_>) -> Result<Answer, Unserved> {
+        let (bucket, region) = (bucket(), "ap-chongqing".parse().unwrap());
+        read(operation, Asked { bucket: &bucket, region: &region }, reply)
+    }
+
     fn answer(verb: Verb, body: &str) -> Result<Answer, Unserved> {
-        let reply = Reply { status: 200, request_id: None, body: body.as_bytes() };
-        read(Operation::new(Service::SmartAudio, verb), &bucket(), reply)
+        asked(Operation::new(Service::SmartAudio, verb), Reply { status: 200, request_id: None, body: body.as_bytes() })
     }
 
     fn unreadable(verb: Verb, body: &str) -> Unreadable {
@@ -168,10 +207,10 @@ mod tests {
             let operation = Operation::new(service, Verb::Create);
             let own = PAGE.replace("AsrBucket", operation.node());
             let reply = |body| Reply { status: 200, request_id: Some("from-header"), body };
-            let answer = read(operation, &bucket(), reply(own.as_bytes())).unwrap();
+            let answer = asked(operation, reply(own.as_bytes())).unwrap();
             assert_eq!(answer.request_id.unwrap().as_str(), "from-header");
             let foreign = PAGE.replace("AsrBucket", "NodeOfAnother");
-            assert!(read(operation, &bucket(), reply(foreign.as_bytes())).is_err());
+            assert!(asked(operation, reply(foreign.as_bytes())).is_err());
         }
     }
 
@@ -192,10 +231,37 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_counts_buckets_and_shows_none_is_not_believed() {
-        let body = "<Response><TotalCount>1</TotalCount><RenamedList/></Response>";
-        assert_eq!(unreadable(Verb::Describe, body), Unreadable::Node("…BucketList"));
-        assert_eq!(unreadable(Verb::Describe, "<Response/>"), Unreadable::Node("TotalCount"));
+    fn a_list_without_a_count_is_read_by_its_rows() {
+        let body = LIST.replace("<TotalCount>2</TotalCount>", "");
+        assert!(matches!(answer(Verb::Describe, &body).unwrap().what, What::Described(Some(_))));
+    }
+
+    #[test]
+    fn rows_within_one_list_node_are_read_too() {
+        let row = "<AsrBucket><BucketId>test-1234567890</BucketId></AsrBucket>";
+        let body = format!(
+            "<Response><AsrBucketList><AsrBucket><BucketId>b-1</BucketId></AsrBucket>{row}</AsrBucketList></Response>"
+        );
+        let What::Described(Some(enrolment)) = answer(Verb::Describe, &body).unwrap().what else { panic!() };
+        assert_eq!((enrolment.name.as_str(), enrolment.region.as_str()), ("test-1234567890", "ap-chongqing"));
+        let empty = "<Response><TotalCount>0</TotalCount><AsrBucketList/></Response>";
+        assert_eq!(answer(Verb::Describe, empty).unwrap().what, What::Described(None));
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_is_not_taken_for_one_without_the_bucket() {
+        for (body, node) in [
+            ("<Response><TotalCount>1</TotalCount><RenamedList/></Response>", "TotalCount"),
+            ("<Response><TotalCount>many</TotalCount></Response>", "TotalCount"),
+            ("<Response/>", "TotalCount"),
+            (
+                "<Response><TotalCount>1</TotalCount><AsrBucketList><Name>test-1234567890</Name></AsrBucketList></Response>",
+                "BucketId",
+            ),
+            ("<Response><AsrBucketList><AsrBucket><Name>x</Name></AsrBucket></AsrBucketList></Response>", "BucketId"),
+        ] {
+            assert_eq!(unreadable(Verb::Describe, body), Unreadable::Node(node), "{body}");
+        }
     }
 
     #[test]
@@ -215,9 +281,9 @@ mod tests {
             (format!("<!DOCTYPE Response>{PAGE}"), Unreadable::Forbidden),
             ("<html><body><p>hello</body></html>".to_owned(), Unreadable::Malformed),
             (PAGE.replace("BucketId>test", "BucketId>other"), Unreadable::Node("BucketId")),
-            (PAGE.replace("<Name>test-1234567890</Name>", ""), Unreadable::Node("Name")),
             (PAGE.replace("<Name>test", "<Name>te st"), Unreadable::Node("Name")),
             (PAGE.replace("ap-chongqing", "evil.example/"), Unreadable::Node("Region")),
+            (PAGE.replace("ap-chongqing", "ap-beijing"), Unreadable::Node("Region")),
             ("<Error><Code>AccessDenied</Code></Error>".to_owned(), Unreadable::WrongRoot),
         ] {
             assert_eq!(unreadable(Verb::Create, &body), why, "{body}");
@@ -237,10 +303,7 @@ mod tests {
     #[test]
     fn any_other_status_is_a_fault() {
         let reply = Reply { status: 403, request_id: None, body: PAGE.as_bytes() };
-        assert!(matches!(
-            read(Operation::new(Service::SmartAudio, Verb::Create), &bucket(), reply),
-            Err(Unserved::Fault(_))
-        ));
+        assert!(matches!(asked(Operation::new(Service::SmartAudio, Verb::Create), reply), Err(Unserved::Fault(_))));
     }
 
     proptest! {

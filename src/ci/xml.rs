@@ -41,6 +41,16 @@ impl Element {
         self.children.iter().filter(|child| names.contains(&child.name.as_str()))
     }
 
+    /// Every child.
+    pub(super) fn children(&self) -> &[Self] {
+        &self.children
+    }
+
+    /// Whether it holds elements, and not text alone.
+    pub(super) fn has_children(&self) -> bool {
+        !self.children.is_empty()
+    }
+
     /// The text of the first child of this name.
     pub(super) fn child_text(&self, name: &str) -> Option<&str> {
         self.child(name).map(Self::text)

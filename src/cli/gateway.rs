@@ -15,7 +15,7 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use crate::api::{Admin, Api, Hooks, Regions, Reloaded, Settings, Shared, Snapshot};
 use crate::audit::Audit;
 use crate::auth::Authenticator;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::credentials::Credentials;
 use crate::domain::{Mistake, Mistakes};
 use crate::policy::{Format, Policy};
@@ -25,6 +25,9 @@ use crate::upstream::Upstream;
 
 /// How long the admin listener may take to end once the business listener has.
 const ADMIN_DRAIN: Duration = Duration::from_millis(500);
+
+/// For the answers to those who have waited in vain, before their connections are cut.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// A gateway that runs.
 #[derive(Debug)]
@@ -71,7 +74,7 @@ impl Gateway {
         let (connections, admin_connections) = (Connections::new(), Connections::new());
         let reload = Arc::new(Reload::new(&shared, file, config.clone()));
         let hooks = hooks(&reload, [("business", Arc::clone(&connections)), ("admin", Arc::clone(&admin_connections))]);
-        tokio::spawn(announce_end(Arc::clone(&shared), drain.clone(), config.server.drain_delay));
+        tokio::spawn(announce_end(Arc::clone(&shared), drain.clone(), config.server.clone()));
         let business = tokio::spawn(serve(listener, business_service(&shared), connections, drain.clone()));
         let admin = Admin::new(Arc::clone(&shared), hooks);
         let admin = tokio::spawn(serve(admin_listener, admin, admin_connections, admin_drain.clone()));
@@ -175,12 +178,15 @@ fn business_service(shared: &Arc<Shared>) -> tower_http::sensitive_headers::SetS
     ServiceBuilder::new().layer(SetSensitiveRequestHeadersLayer::new(secrets)).service(Api::new(Arc::clone(shared)))
 }
 
-/// Tells the line when the end begins, and when the lame duck's time is over.
-async fn announce_end(shared: Arc<Shared>, drain: Drain, delay: Duration) {
+/// Tells the line when the end begins, when the lame duck's time is over, and when there is just time left to answer
+/// those who still wait.
+async fn announce_end(shared: Arc<Shared>, drain: Drain, server: config::Server) {
     drain.started().await;
     shared.start_draining();
-    tokio::time::sleep(delay).await;
+    tokio::time::sleep(server.drain_delay).await;
     shared.stop_admitting();
+    tokio::time::sleep(server.drain_timeout.saturating_sub(LAST_ANSWERS.min(server.drain_timeout / 2))).await;
+    shared.give_up();
 }
 
 fn hooks(reload: &Arc<Reload>, listeners: [(&'static str, Arc<Connections>); 2]) -> Hooks {

@@ -73,7 +73,7 @@ async fn a_body_over_4_kib_is_refused_however_its_length_is_told() {
 #[tokio::test]
 async fn other_types_and_encodings_are_refused() {
     let world = World::start().await;
-    for content_type in ["text/xml", "application/x-www-form-urlencoded", "application/jsonp", "text/json", ""] {
+    for content_type in ["text/xml", "application/x-www-form", "application/jsonp", "text/json", ""] {
         let ask = Ask::post(PATH).header("Content-Type", content_type).body("{}");
         world.refuses(&ask, 415, Code::InvalidRequest).await;
     }

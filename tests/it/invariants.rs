@@ -80,7 +80,7 @@ async fn nothing_of_the_callers_query_and_body_is_forwarded() {
     assert_eq!(world.answer(&ask).await.status, 200);
     let arrivals = world.stand_in().requests();
     assert_eq!((&*arrivals[0].path, &*arrivals[0].query), ("/asrbucket", ""));
-    let query = format!("regions=ap-tokyo&bucketNames={BUCKET}&pageNumber=1&pageSize=10");
+    let query = format!("bucketNames={BUCKET}&regions=ap-tokyo&pageNumber=1&pageSize=10");
     assert_eq!((&*arrivals[1].path, &*arrivals[1].query), ("/asrbucket", query.as_str()));
 }
 

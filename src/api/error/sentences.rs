@@ -40,7 +40,12 @@ impl Error {
             }
             Self::OverRate(over) => return over_rate(over),
             Self::Overloaded => "too many requests are in flight: try again in a moment",
-            Self::Draining => "this instance is about to stop: try again, another one will answer",
+            Self::Draining | Self::CutOff(Ended::Unsent) => {
+                "this instance is about to stop: try again, another one will answer"
+            }
+            Self::CutOff(Ended::PerhapsSent) => {
+                "this instance stops before Cloud Infinite has answered: look with a GET whether the call took effect"
+            }
             Self::Forbidden(denied) => return forbidden(denied),
             Self::BodyOnGet => "a GET takes no body",
             Self::BodyTooLarge => "the body is over 4 KiB: this call takes none, or `{}`",
