@@ -1,4 +1,4 @@
-//! ci-gateway: an internal HTTP service that holds the Tencent Cloud keys so that nobody else has to.
+#![doc = include_str!("../README.md")]
 //!
 //! # Layout
 //! The modules stand in the order in which a request meets them; a module names only those below it in this

@@ -18,6 +18,7 @@ use tower::Service;
 
 use super::error::{Ended, Error};
 use super::request_id::RequestId;
+use super::route::only_look;
 use super::shared::Shared;
 use super::{Refusal, Unready, answer, problem};
 use crate::domain::{Code, Mistakes};
@@ -69,7 +70,7 @@ impl Admin {
             ("/reload", _) => Err(Error::MethodNotAllowed("POST")),
             _ => {
                 let page = self.page(path, query).ok_or(Error::NotFound)?;
-                if head.method == Method::GET { Ok(page) } else { Err(Error::MethodNotAllowed("GET")) }
+                only_look(&head.method).map(|()| page)
             }
         }
     }
@@ -104,8 +105,8 @@ impl Admin {
             Ok(()) => (StatusCode::OK, "ready"),
             Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why.as_str()),
         };
-        let verbose =
-            query.is_some_and(|query| query.split('&').any(|part| part == "verbose" || part == "verbose=true"));
+        let verbose = query
+            .is_some_and(|query| query.split('&').any(|part| matches!(part, "verbose" | "verbose=1" | "verbose=true")));
         let checks = if verbose { self.checks(ready) } else { String::new() };
         text(status, format!("{checks}{word}\n"))
     }

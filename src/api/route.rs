@@ -60,10 +60,10 @@ pub(super) fn route(method: &Method, uri: &Uri, regions: &Regions) -> Result<Rou
         }
         (Some("problems"), Some(code), None, None, None) => {
             let code = Code::from_word(code).ok_or(Error::NotFound)?;
-            only_get(method).map(|()| Route::Problem(code))
+            only_look(method).map(|()| Route::Problem(code))
         }
-        (Some("openapi.json"), None, None, None, None) => only_get(method).map(|()| Route::OpenApi),
-        (Some("healthz"), None, None, None, None) => only_get(method).map(|()| Route::Health),
+        (Some("openapi.json"), None, None, None, None) => only_look(method).map(|()| Route::OpenApi),
+        (Some("healthz"), None, None, None, None) => only_look(method).map(|()| Route::Health),
         _ => Err(Error::NotFound),
     }
 }
@@ -73,8 +73,12 @@ fn verb(method: &Method) -> Result<Verb, Error> {
     Verb::ALL.into_iter().find(named).ok_or(Error::MethodNotAllowed("GET, POST, DELETE"))
 }
 
-fn only_get(method: &Method) -> Result<(), Error> {
-    if *method == Method::GET { Ok(()) } else { Err(Error::MethodNotAllowed("GET")) }
+/// The methods of the pages that need no credentials; hyper leaves out the body of the answer to a HEAD.
+pub(super) const LOOKING: &str = "GET, HEAD";
+
+/// Refuses whatever does more than look.
+pub(super) fn only_look(method: &Method) -> Result<(), Error> {
+    if *method == Method::GET || *method == Method::HEAD { Ok(()) } else { Err(Error::MethodNotAllowed(LOOKING)) }
 }
 
 fn target(verb: Verb, service: Service, bucket: &str, query: Option<&str>, regions: &Regions) -> Result<Target, Error> {
@@ -192,13 +196,20 @@ mod tests {
         for (method, path, allow) in [
             ("PUT", "/v1/buckets/test-1/media", "GET, POST, DELETE"),
             ("HEAD", "/v1/buckets/test-1/media", "GET, POST, DELETE"),
-            ("POST", "/healthz", "GET"),
-            ("DELETE", "/problems/forbidden", "GET"),
+            ("POST", "/healthz", "GET, HEAD"),
+            ("DELETE", "/problems/forbidden", "GET, HEAD"),
         ] {
             assert!(
                 matches!(routed(method, path), Err(Error::MethodNotAllowed(named)) if named == allow),
                 "{method} {path}"
             );
+        }
+    }
+
+    #[test]
+    fn the_open_pages_may_be_looked_at_with_head() {
+        for path in ["/healthz", "/openapi.json", "/problems/forbidden"] {
+            assert_eq!(routed("HEAD", path).unwrap(), routed("GET", path).unwrap());
         }
     }
 

@@ -19,6 +19,7 @@ mod heads;
 mod invariants;
 mod metrics;
 mod permissions;
+mod readme;
 mod routes;
 
 // the program itself

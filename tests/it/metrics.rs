@@ -273,13 +273,13 @@ async fn the_admin_listener_refuses_other_methods_paths_and_heads_with_problems(
     for (method, path, status, allow) in [
         ("GET", "/reload", 405, Some("POST")),
         ("PUT", "/reload", 405, Some("POST")),
-        ("POST", "/metrics", 405, Some("GET")),
-        ("DELETE", "/config", 405, Some("GET")),
+        ("POST", "/metrics", 405, Some("GET, HEAD")),
+        ("DELETE", "/config", 405, Some("GET, HEAD")),
         ("GET", "/", 404, None),
         ("GET", "/debug", 404, None),
         ("POST", PATH, 404, None),
         ("GET", "/livez/../config", 400, None),
-        ("TRACE", "/config", 405, Some("GET")),
+        ("TRACE", "/config", 405, Some("GET, HEAD")),
     ] {
         let answer = world.admin(&Ask::anonymous(method, path)).await;
         assert_eq!((answer.status, answer.header("allow")), (status, allow), "{method} {path}");
