@@ -126,3 +126,34 @@ fn idle_connections_do_not_hold_up_the_end() {
     assert!(began.elapsed() < Duration::from_secs(5), "after {:?}", began.elapsed());
     drop((idle, kept));
 }
+
+/// A caller who goes elsewhere once told that a connection is the last; how many answers it got.
+fn calls_until_told_to_go(served: &Served, token: &str) -> usize {
+    let call = Call::post(SMART_AUDIO).token(token);
+    for count in 1.. {
+        let answer = call.begin(served.address()).unwrap().answer().unwrap().expect(200);
+        if answer.header("connection") == Some("close") {
+            return count;
+        }
+    }
+    panic!("it ends by an answer")
+}
+
+#[test]
+fn a_drain_under_load_loses_no_request() {
+    let (cloud, folder, served) = slow("1s");
+    cloud.delay(Duration::from_millis(5));
+    let token = folder.token("alice");
+    let answered: usize = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..8).map(|_| scope.spawn(|| calls_until_told_to_go(&served, &token))).collect();
+        cloud.wait_for(100);
+        served.process().signal(Signal::TERM);
+        callers.into_iter().map(|caller| caller.join().unwrap()).sum()
+    });
+    served.ended().expect(0);
+    assert!(answered >= 100);
+    let applied = cloud.requests().iter().filter(|arrival| arrival.applied).count();
+    let lines = folder.read("audit.jsonl");
+    let told = |kind: &str| lines.lines().filter(|line| line.contains(kind)).count();
+    assert_eq!((applied, told(r#""type":"intent""#), told(r#""type":"outcome""#)), (answered, answered, answered));
+}
