@@ -4,7 +4,7 @@ Our signer and our verifier could share a misreading of the specification; the o
 none of our code. Run it with the path of a built binary:
 
     pip install -r tests/sdk/requirements.txt
-    CI_GATEWAY_BIN=target/debug/ci-gateway python3 -m unittest tests/sdk/test_python_sdk.py -v
+    CI_GATEWAY_BIN=target/debug/ci-gateway python3 -B -m unittest tests/sdk/test_python_sdk.py -v
 """
 
 import json
