@@ -35,12 +35,10 @@ impl Enrolments {
 
     /// Switches a service off.
     ///
-    /// # Errors
-    /// [`Refusal::NotEnrolled`] if it is not on. Upstream's behaviour is not documented; a refusal is the
-    /// harder case for a client, which meets it when the answer to its first DELETE got lost.
-    pub(super) fn remove(&mut self, service: Service, bucket: &Bucket, region: &Region) -> Result<(), Refusal> {
-        let removed = self.0.remove(&(service, region.clone(), bucket.clone()));
-        removed.map(|_| ()).ok_or(Refusal::NotEnrolled)
+    /// Where it is off already, that is a success as well. Upstream's behaviour is not documented; a refusal as
+    /// `NoSuchBucket`, the only code that comes near, would say of a bucket that exists that it does not.
+    pub(super) fn remove(&mut self, service: Service, bucket: Bucket, region: Region) {
+        self.0.remove(&(service, region, bucket));
     }
 
     /// One page of the buckets for which a service is on, ordered by region and name.

@@ -44,7 +44,6 @@ pub(super) enum Refusal {
     NoLength,
     Argument(&'static str),
     NoSuchBucket,
-    NotEnrolled,
     // The faults.
     Fault(u16),
     SlowDown,
@@ -77,7 +76,7 @@ impl Refusal {
             | Self::RepeatedHeader(_)
             | Self::WrongSignature(_)
             | Self::WrongToken => StatusCode::FORBIDDEN,
-            Self::UnknownPath | Self::NoSuchBucket | Self::NotEnrolled => StatusCode::NOT_FOUND,
+            Self::UnknownPath | Self::NoSuchBucket => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoLength => StatusCode::LENGTH_REQUIRED,
             Self::Fault(status) => StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
@@ -113,8 +112,7 @@ impl Refusal {
             Self::BucketName => "InvalidBucketName",
             Self::RegionName => "InvalidRegionName",
             Self::NoLength => "MissingContentLength",
-            // SKILL, the one source that says what a status check makes of codes, reads NoSuchBucket as "off".
-            Self::NoSuchBucket | Self::NotEnrolled => "NoSuchBucket",
+            Self::NoSuchBucket => "NoSuchBucket",
             Self::Fault(503) => "ServiceUnavailable",
             Self::Fault(501) => "NotImplemented",
             Self::Fault(_) => "InternalError",
@@ -154,7 +152,6 @@ impl Refusal {
             Self::NoLength => "You must provide the Content-Length HTTP header.",
             Self::Argument(what) => what,
             Self::NoSuchBucket => "The specified bucket does not exist.",
-            Self::NotEnrolled => "The service is not activated for this bucket.",
             Self::Fault(_) => "A fault that the stand-in was told to play.",
             Self::SlowDown => "Please reduce your request rate.",
         };

@@ -137,8 +137,9 @@ impl Visit<'_> {
             }
             (&Method::DELETE, Place::Bucket(bucket, region)) => {
                 self.world.settings.buckets.admit(&bucket)?;
-                enrolments.remove(service, &bucket, &region)?;
-                Ok(Nodes::removed(&bucket))
+                let nodes = Nodes::removed(&bucket);
+                enrolments.remove(service, bucket, region);
+                Ok(nodes)
             }
             (&Method::GET, Place::Region(region)) => {
                 Ok(Nodes::listed(service, &enrolments.list(service, &Search::read(request, &region)?)))

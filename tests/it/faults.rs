@@ -109,7 +109,8 @@ async fn a_bucket_that_cloud_infinite_does_not_know_is_not_found() {
     for ask in [Ask::post(missing), Ask::delete(missing)] {
         is_as_expected(&sent_once(&world, &ask).await, expected, "missing");
     }
-    is_as_expected(&sent_once(&world, &Ask::delete(PATH)).await, expected, "not enrolled");
+    let off = sent_once(&world, &Ask::delete(PATH)).await;
+    assert_eq!(off.status, 200, "the bucket is there, and the service is off already: {off:?}");
 }
 
 #[tokio::test]

@@ -121,7 +121,11 @@ class PythonSdk(unittest.TestCase):
     def test_a_missing_bucket_is_no_such_bucket(self):
         client = self.start().client()
         self.assert_refused(404, "NoSuchBucket", client.ci_open_asr_bucket, Bucket="missing-1234567890")
-        self.assert_refused(404, "NoSuchBucket", client.ci_close_asr_bucket, Bucket=BUCKET)
+        self.assert_refused(404, "NoSuchBucket", client.ci_close_asr_bucket, Bucket="missing-1234567890")
+
+    def test_a_service_that_is_off_is_closed_again(self):
+        _, closed = self.start().client().ci_close_asr_bucket(Bucket=BUCKET)
+        self.assertEqual(closed["BucketName"], BUCKET)
 
     def test_temporary_keys_need_their_token(self):
         stand_in = self.start(token=TOKEN)
