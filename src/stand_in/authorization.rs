@@ -51,6 +51,33 @@ impl<'a> Authorization<'a> {
     }
 }
 
+/// What an authorization says that it covers, well-formed or not: to be shown in an error, never to be verified by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Said<'a> {
+    pub(super) window: &'a str,
+    pub(super) headers: Names<'a>,
+    pub(super) parameters: Names<'a>,
+}
+
+impl<'a> Said<'a> {
+    /// Takes what is there; `None` without a `q-sign-time`, for then there is nothing that could be signed.
+    pub(super) fn read(text: &'a str) -> Option<Self> {
+        let field = |name| {
+            text.split('&').filter_map(|part| part.split_once('=')).find(|(other, _)| *other == name).map(|(_, v)| v)
+        };
+        let names = |name| Names(field(name).unwrap_or_default());
+        let (headers, parameters) = (names("q-header-list"), names("q-url-param-list"));
+        Some(Self { window: field("q-sign-time")?, headers, parameters })
+    }
+}
+
+impl<'a> From<&Authorization<'a>> for Said<'a> {
+    fn from(authorization: &Authorization<'a>) -> Self {
+        let Authorization { window, headers, parameters, .. } = *authorization;
+        Self { window: window.as_str(), headers, parameters }
+    }
+}
+
 fn fields(text: &str) -> Result<[&str; 7], Malformed> {
     let mut parts = text.split('&');
     let mut values = [""; 7];
@@ -99,7 +126,8 @@ fn seconds(text: &str) -> Result<i64, Malformed> {
     if digits { text.parse().map_err(|_| Malformed::Time) } else { Err(Malformed::Time) }
 }
 
-/// A `;`-separated list of names: lower-case, in ascending order, none twice. It may be empty.
+/// A `;`-separated list of names: lower-case, in ascending order, none twice, if it is part of an
+/// [`Authorization`]. It may be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Names<'a>(&'a str);
 

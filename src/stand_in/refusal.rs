@@ -9,7 +9,6 @@ use std::borrow::Cow;
 use hyper::StatusCode;
 
 use super::authorization::Malformed;
-use super::verify::Stages;
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub(super) enum Refusal {
     AbsentParameter(Box<str>),
     AbsentHeader(Box<str>),
     RepeatedHeader(Box<str>),
-    WrongSignature(Box<Stages>),
+    WrongSignature,
     WrongToken,
     // The call.
     UnknownPath,
@@ -74,7 +73,7 @@ impl Refusal {
             | Self::AbsentParameter(_)
             | Self::AbsentHeader(_)
             | Self::RepeatedHeader(_)
-            | Self::WrongSignature(_)
+            | Self::WrongSignature
             | Self::WrongToken => StatusCode::FORBIDDEN,
             Self::UnknownPath | Self::NoSuchBucket => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -106,7 +105,7 @@ impl Refusal {
             | Self::WrongToken => "AccessDenied",
             Self::UnknownKey => "InvalidAccessKeyId",
             Self::NotYetValid => "RequestTimeTooSkewed",
-            Self::WrongSignature(_) => "SignatureDoesNotMatch",
+            Self::WrongSignature => "SignatureDoesNotMatch",
             Self::UnknownPath => "NoSuchKey",
             Self::MethodNotAllowed => "MethodNotAllowed",
             Self::BucketName => "InvalidBucketName",
@@ -138,7 +137,7 @@ impl Refusal {
             Self::AbsentParameter(name) => return format!("q-url-param-list names {name}, which is absent.").into(),
             Self::AbsentHeader(name) => return format!("q-header-list names {name}, which is absent.").into(),
             Self::RepeatedHeader(name) => return format!("The signed header {name} occurs twice.").into(),
-            Self::WrongSignature(_) => "The Signature you specified is invalid.",
+            Self::WrongSignature => "The Signature you specified is invalid.",
             Self::WrongToken => "This key needs its own token in x-ci-security-token.",
             Self::UnknownPath => "There is no such call.",
             Self::MethodNotAllowed => "The call knows POST, GET and DELETE.",
@@ -163,9 +162,39 @@ impl Refusal {
         matches!(self, Self::Expired | Self::NotYetValid)
     }
 
-    /// Our view of what was signed, where that is what differs.
-    pub(super) fn stages(&self) -> Option<&Stages> {
-        if let Self::WrongSignature(stages) = self { Some(stages) } else { None }
+    /// Whether it is the signature that is refused, so that the error shows what we take to be signed.
+    pub(super) fn is_about_the_signature(&self) -> bool {
+        match self {
+            Self::NoAuthorization
+            | Self::Malformed(_)
+            | Self::UnknownKey
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::UnsignedHost
+            | Self::UnsignedParameter(_)
+            | Self::AbsentParameter(_)
+            | Self::AbsentHeader(_)
+            | Self::RepeatedHeader(_)
+            | Self::WrongSignature
+            | Self::WrongToken => true,
+            Self::NotOneHost
+            | Self::HostsDisagree
+            | Self::UnreadableTarget
+            | Self::RepeatedParameter
+            | Self::BodyTooLarge
+            | Self::UnknownPath
+            | Self::MethodNotAllowed
+            | Self::ForeignHost
+            | Self::BucketName
+            | Self::RegionName
+            | Self::BucketHostNeeded
+            | Self::ListHostNeeded
+            | Self::NoLength
+            | Self::Argument(_)
+            | Self::NoSuchBucket
+            | Self::Fault(_)
+            | Self::SlowDown => false,
+        }
     }
 }
 

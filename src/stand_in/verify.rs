@@ -4,6 +4,8 @@
 //! <https://cloud.tencent.com/document/product/436/7778>): it shares no line with the gateway's own signing,
 //! so that a mistake there cannot hide here.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hmac::{Hmac, KeyInit, Mac};
 use hyper::header::{AUTHORIZATION, HOST};
 use jiff::Timestamp;
@@ -11,7 +13,7 @@ use sha1::{Digest, Sha1};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::authorization::{Authorization, Malformed, Names};
+use super::authorization::{Authorization, Malformed, Names, Said};
 use super::keys::KnownKey;
 use super::percent::{escape_name, escape_value};
 use super::refusal::Refusal;
@@ -47,22 +49,28 @@ pub(super) fn verify(request: &Received, terms: Terms<'_>, now: Timestamp) -> Re
     if terms.require_signed_host && !authorization.headers.contains(HOST.as_str()) {
         return Err(Refusal::UnsignedHost);
     }
-    let stages = Stages::of(request, &authorization, key)?;
-    if !bool::from(stages.signature.as_bytes().ct_eq(authorization.signature.as_bytes())) {
-        return Err(Refusal::WrongSignature(stages.into()));
+    parameters_are_covered(request, authorization.parameters)?;
+    headers_are_there(request, authorization.headers)?;
+    let signature = signature(&Stages::of(request, Said::from(&authorization)), &authorization, key);
+    if !bool::from(signature.as_bytes().ct_eq(authorization.signature.as_bytes())) {
+        return Err(Refusal::WrongSignature);
     }
     let tokens = TOKEN_HEADERS.iter().flat_map(|name| request.headers().get_all(*name)).map(AsRef::as_ref);
     if key.accepts_tokens(tokens) { Ok(()) } else { Err(Refusal::WrongToken) }
 }
 
 fn authorization(request: &Received) -> Result<Authorization<'_>, Refusal> {
+    Ok(Authorization::parse(authorization_text(request)?)?)
+}
+
+fn authorization_text(request: &Received) -> Result<&str, Refusal> {
     let mut values = request.headers().get_all(AUTHORIZATION).iter();
     let first = values.next().ok_or(Refusal::NoAuthorization)?;
     let text = first.to_str().map_err(|_| Malformed::Fields)?;
     if values.next().is_some() {
         return Err(Malformed::Fields.into());
     }
-    Ok(Authorization::parse(text)?)
+    Ok(text)
 }
 
 /// Our own view of what was signed.
@@ -72,26 +80,35 @@ pub(super) struct Stages {
     pub(super) http_string: String,
     /// Step 6.
     pub(super) string_to_sign: String,
-    /// Step 7. Never shown: whoever reads it could send it.
-    signature: Zeroizing<String>,
 }
 
 impl Stages {
-    fn of(request: &Received, authorization: &Authorization<'_>, key: &KnownKey) -> Result<Self, Refusal> {
+    /// What a refused request would have had to sign, by its own lists; `None` where it says nothing of the kind.
+    ///
+    /// A list that breaks the rules is taken in the order in which it was written. What upstream shows of one
+    /// is not documented.
+    pub(super) fn shown(request: &Received) -> Option<Self> {
+        authorization_text(request).ok().and_then(Said::read).map(|said| Self::of(request, said))
+    }
+
+    fn of(request: &Received, said: Said<'_>) -> Self {
         let http_string = format!(
             "{method}\n{path}\n{parameters}\n{headers}\n",
             method = request.method().as_str().to_ascii_lowercase(),
             path = request.path(),
-            parameters = signed_parameters(request, authorization.parameters)?,
-            headers = signed_headers(request, authorization.headers)?,
+            parameters = pairs(said.parameters, &parameters_of(request)),
+            headers = pairs(said.headers, &headers_of(request)),
         );
-        let window = authorization.window.as_str();
         let digest = hex::encode(Sha1::digest(http_string.as_bytes()));
-        let string_to_sign = format!("sha1\n{window}\n{digest}\n");
-        let sign_key = keyed_hash(key.secret_key(), window);
-        let signature = keyed_hash(sign_key.as_bytes(), &string_to_sign);
-        Ok(Self { http_string, string_to_sign, signature })
+        let string_to_sign = format!("sha1\n{}\n{digest}\n", said.window);
+        Self { http_string, string_to_sign }
     }
+}
+
+/// Step 7. Never shown: whoever reads it could send it.
+fn signature(stages: &Stages, authorization: &Authorization<'_>, key: &KnownKey) -> Zeroizing<String> {
+    let sign_key = keyed_hash(key.secret_key(), authorization.window.as_str());
+    keyed_hash(sign_key.as_bytes(), &stages.string_to_sign)
 }
 
 /// The lower-case hexadecimal HMAC-SHA1, which as such is the key of the next step.
@@ -102,32 +119,54 @@ fn keyed_hash(key: &[u8], message: &str) -> Zeroizing<String> {
     Zeroizing::new(hex::encode(hmac.finalize().into_bytes()))
 }
 
-fn signed_parameters(request: &Received, names: Names<'_>) -> Result<String, Refusal> {
+/// Names as signatures list them, with their escaped values.
+type Values = BTreeMap<String, String>;
+
+fn parameters_of(request: &Received) -> Values {
+    request.parameters().map(|(name, value)| (name.to_owned(), escape_value(value.as_bytes()))).collect()
+}
+
+/// Of a header that came more than once, the first.
+fn headers_of(request: &Received) -> Values {
+    let mut values = Values::new();
+    for (name, value) in request.headers() {
+        values.entry(escape_name(name.as_ref())).or_insert_with(|| escape_value(value.as_bytes()));
+    }
+    values
+}
+
+/// What is listed and there, each once: a long list of one name makes no long text.
+fn pairs(names: Names<'_>, values: &Values) -> String {
+    let mut seen = BTreeSet::new();
+    let mut pairs = Vec::new();
+    for name in names.iter().map(str::to_ascii_lowercase) {
+        if let Some(value) = values.get(&name).filter(|_| !seen.contains(&name)) {
+            pairs.push(format!("{name}={value}"));
+            seen.insert(name);
+        }
+    }
+    pairs.join("&")
+}
+
+fn parameters_are_covered(request: &Received, names: Names<'_>) -> Result<(), Refusal> {
     if let Some((name, _)) = request.parameters().find(|(name, _)| !names.contains(name)) {
         return Err(Refusal::UnsignedParameter(name.into()));
     }
-    let mut pairs = Vec::new();
-    for name in names.iter() {
-        let (_, value) = request
-            .parameters()
-            .find(|(other, _)| *other == name)
-            .ok_or_else(|| Refusal::AbsentParameter(name.into()))?;
-        pairs.push(format!("{name}={}", escape_value(value.as_bytes())));
-    }
-    Ok(pairs.join("&"))
+    let values = parameters_of(request);
+    let absent = names.iter().find(|name| !values.contains_key(*name));
+    absent.map_or(Ok(()), |name| Err(Refusal::AbsentParameter(name.into())))
 }
 
-fn signed_headers(request: &Received, names: Names<'_>) -> Result<String, Refusal> {
-    let mut pairs = Vec::new();
+fn headers_are_there(request: &Received, names: Names<'_>) -> Result<(), Refusal> {
     for name in names.iter() {
-        let mut values = request.headers().iter().filter(|(other, _)| escape_name(other.as_ref()) == name);
-        let (_, value) = values.next().ok_or_else(|| Refusal::AbsentHeader(name.into()))?;
-        if values.next().is_some() {
-            return Err(Refusal::RepeatedHeader(name.into()));
+        let count = request.headers().iter().filter(|(other, _)| escape_name(other.as_ref()) == name).take(2).count();
+        match count {
+            0 => return Err(Refusal::AbsentHeader(name.into())),
+            1 => {}
+            _ => return Err(Refusal::RepeatedHeader(name.into())),
         }
-        pairs.push(format!("{name}={}", escape_value(value.as_bytes())));
     }
-    Ok(pairs.join("&"))
+    Ok(())
 }
 
 /// An `Authorization` for tests, made of the same stages; that these are right is what the vectors show.
@@ -141,8 +180,8 @@ pub(super) fn authorize(head: &hyper::http::request::Parts, lists: [&str; 2], wi
     );
     let unsigned = format!("{start}{}", "0".repeat(40));
     let authorization = Authorization::parse(&unsigned).unwrap();
-    let stages = Stages::of(&Received::read(head).unwrap(), &authorization, key).unwrap();
-    format!("{start}{}", *stages.signature)
+    let stages = Stages::of(&Received::read(head).unwrap(), Said::from(&authorization));
+    format!("{start}{}", *signature(&stages, &authorization, key))
 }
 
 #[cfg(test)]
@@ -202,7 +241,7 @@ mod tests {
             let name = text(&vector, "name");
             let request = Received::read(&head(&vector)).unwrap();
             let authorization = authorization(&request).unwrap();
-            let stages = Stages::of(&request, &authorization, &key(&vector)).unwrap();
+            let stages = Stages::of(&request, Said::from(&authorization));
             assert_eq!(
                 *keyed_hash(key(&vector).secret_key(), text(&vector, "key_time")),
                 text(&vector, "sign_key"),
@@ -210,7 +249,8 @@ mod tests {
             );
             assert_eq!(stages.http_string, text(&vector, "http_string"), "{name}");
             assert_eq!(stages.string_to_sign, text(&vector, "string_to_sign"), "{name}");
-            assert_eq!(*stages.signature, text(&vector, "signature"), "{name}");
+            let signature = signature(&stages, &authorization, &key(&vector));
+            assert_eq!(*signature, text(&vector, "signature"), "{name}");
             let terms = Terms { keys: &[key(&vector)], require_signed_host: authorization.headers.contains("host") };
             assert!(verify(&request, terms, start(&vector)).is_ok(), "{name}");
         }

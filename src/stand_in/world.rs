@@ -20,8 +20,8 @@ use super::ledger::{Answered, Ledger, Verdict};
 use super::place::{Place, service_of_path};
 use super::refusal::Refusal;
 use super::request::Received;
-use super::verify::{Terms, verify};
-use super::xml::{self, Nodes};
+use super::verify::{Stages, Terms, verify};
+use super::xml::{self, About, Nodes};
 use super::{KnownBuckets, Settings};
 use crate::domain::Bucket;
 
@@ -195,7 +195,11 @@ impl Visit<'_> {
     }
 
     fn refuse(&self, refusal: &Refusal) -> Reply {
-        let body = xml::error(refusal, &self.resource(), &self.request_id, &self.trace_id, self.now);
+        let received = refusal.is_about_the_signature().then(|| Received::read(self.head).ok()).flatten();
+        let stages = received.as_ref().and_then(Stages::shown);
+        let (request_id, trace_id) = (&*self.request_id, &*self.trace_id);
+        let about = About { resource: &self.resource(), stages: stages.as_ref(), request_id, trace_id };
+        let body = xml::error(refusal, about, self.now);
         let reply = Reply::xml(refusal.status(), body).with(TRACE_ID, &self.trace_id);
         if *refusal == Refusal::MethodNotAllowed { reply.with(ALLOW, "GET, POST, DELETE") } else { reply }
     }

@@ -6,6 +6,7 @@ use jiff::tz::{Offset, TimeZone};
 use super::enrolments::{Enrolment, Page};
 use super::place::bucket_node;
 use super::refusal::Refusal;
+use super::verify::Stages;
 use crate::domain::{Bucket, Service};
 
 /// The root of every success.
@@ -44,16 +45,27 @@ impl Nodes {
     }
 }
 
+/// What an error says of its request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About<'a> {
+    pub(super) resource: &'a str,
+    /// Our view of what was signed, where that is what is refused and can be said.
+    pub(super) stages: Option<&'a Stages>,
+    pub(super) request_id: &'a str,
+    pub(super) trace_id: &'a str,
+}
+
 /// The body of an error.
 ///
 /// Real captures have `Resource`, and the official Python SDK calls an error without it invalid. The
 /// declaration in single quotes is that of the documentation,
 /// <https://www.tencentcloud.com/document/product/1045/43611>.
-pub(super) fn error(refusal: &Refusal, resource: &str, request_id: &str, trace_id: &str, now: Timestamp) -> String {
+pub(super) fn error(refusal: &Refusal, about: About<'_>, now: Timestamp) -> String {
+    let About { resource, stages, request_id, trace_id } = about;
     let mut nodes = element("Code", refusal.code());
     nodes.push_str(&element("Message", &refusal.message()));
     nodes.push_str(&element("Resource", resource));
-    if let Some(stages) = refusal.stages() {
+    if let Some(stages) = stages {
         nodes.push_str(&element("StringToSign", &stages.string_to_sign));
         nodes.push_str(&element("FormatString", &stages.http_string));
     }
@@ -118,6 +130,10 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    fn about(resource: &str) -> About<'_> {
+        About { resource, stages: None, request_id: "r", trace_id: "t" }
+    }
+
     #[test]
     fn the_answer_to_a_post_is_that_of_the_product_page() {
         let enrolment = Enrolment {
@@ -136,7 +152,7 @@ mod tests {
 
     #[test]
     fn an_expired_window_comes_with_the_time_of_the_server() {
-        let body = error(&Refusal::Expired, "host/path", "r", "t", at(1_660_033_391));
+        let body = error(&Refusal::Expired, about("host/path"), at(1_660_033_391));
         assert!(body.contains("<ServerTime>2022-08-09T08:23:11Z</ServerTime>"), "{body}");
         assert!(body.contains("<Message>Request has expired</Message>"), "{body}");
     }
@@ -144,7 +160,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_a_request_names_the_error_stays_one_flat_document(resource in "[\\PC\\x00-\\x1f<>&\\]\"']{0,40}") {
-            let body = error(&Refusal::UnknownKey, &resource, "r", "t", at(0));
+            let body = error(&Refusal::UnknownKey, about(&resource), at(0));
             let mut reader = Reader::from_str(&body);
             let mut depth = 0_usize;
             loop {

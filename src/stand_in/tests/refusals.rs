@@ -1,5 +1,7 @@
 //! Every way to do it wrong is refused, with its status and code, and leaves nothing behind.
 
+use sha1::{Digest, Sha1};
+
 use super::client::{BUCKET_HOST, Call, LIST_HOST, key, send, settings, start};
 use crate::stand_in::{KnownKey, Settings, StandIn};
 
@@ -23,6 +25,70 @@ async fn a_wrong_signature_is_shown_what_was_signed() {
     assert_eq!(reply.node("FormatString"), Some(format!("post\n/asrbucket\n\nhost={BUCKET_HOST}\n").as_str()));
     assert!(reply.node("StringToSign").unwrap().starts_with("sha1\n"));
     assert_eq!(reply.node("Resource"), Some(format!("{BUCKET_HOST}/asrbucket").as_str()));
+}
+
+/// Sends a POST that is refused with this code, and looks for the two nodes over the headers `signed`.
+async fn refused_over(stand_in: &StandIn, raw: &str, code: &str, signed: &str) {
+    let reply = send(stand_in, raw).await;
+    assert_eq!(reply.node("Code"), Some(code), "{raw}\n{reply:?}");
+    let shown = format!("post\n/asrbucket\n\n{signed}\n");
+    assert_eq!(reply.node("FormatString"), Some(shown.replace('&', "&amp;").as_str()), "{raw}");
+    let window = raw.split("q-sign-time=").nth(1).unwrap().split('&').next().unwrap();
+    let digest = hex::encode(Sha1::digest(shown));
+    assert_eq!(reply.node("StringToSign"), Some(format!("sha1\n{window}\n{digest}\n").as_str()), "{raw}");
+}
+
+#[tokio::test]
+async fn every_refusal_of_a_signature_shows_what_was_signed() {
+    let stand_in = start(settings()).await;
+    let host = format!("host={BUCKET_HOST}");
+    let moved = Call::post().raw().replace("test-1234567890.ci", "prod-1234567890.ci");
+    let moved_host = host.replace("test", "prod");
+    for (raw, code, signed) in [
+        (Call::post().by(KnownKey::new(key().secret_id(), "k", None)).raw(), "SignatureDoesNotMatch", host.as_str()),
+        (Call::post().by(KnownKey::new("AKIDOTHER", "k", None)).raw(), "InvalidAccessKeyId", &host),
+        (Call::post().window(-600, -10).raw(), "AccessDenied", &host),
+        (Call::post().window(60, 600).raw(), "RequestTimeTooSkewed", &host),
+        (Call::post().signing("content-length").raw(), "AccessDenied", "content-length=0"),
+        (Call::post().signing("").raw(), "AccessDenied", ""),
+        (moved, "SignatureDoesNotMatch", &moved_host),
+    ] {
+        refused_over(&stand_in, &raw, code, signed).await;
+    }
+}
+
+#[tokio::test]
+async fn a_bad_list_of_headers_shows_what_of_it_is_there() {
+    let stand_in = start(settings()).await;
+    let good = Call::post().signing("content-length;host");
+    let (in_order, turned) =
+        (format!("content-length=0&host={BUCKET_HOST}"), format!("host={BUCKET_HOST}&content-length=0"));
+    for (list, code, signed) in [
+        ("list=host;content-length", "InvalidArgument", turned.as_str()),
+        ("list=Content-Length;Host", "InvalidArgument", &in_order),
+        ("list=content-length;host;host", "InvalidArgument", &in_order),
+        ("list=;<host>;content-length;;host;", "InvalidArgument", &in_order),
+        ("list=content-length;host;range", "AccessDenied", &in_order),
+        ("lost=content-length;host", "InvalidArgument", ""),
+    ] {
+        let raw = good.raw().replace("list=content-length;host", list);
+        refused_over(&stand_in, &raw, code, signed).await;
+    }
+    refused_over(&stand_in, &good.raw().replace("sha1", "md5"), "InvalidArgument", &in_order).await;
+}
+
+#[tokio::test]
+async fn a_refusal_shows_no_stages_where_there_are_none_or_they_are_right() {
+    let stand_in = start(settings()).await;
+    let missing = Call::post().to("missing-1.ci.ap-x.myqcloud.com").raw();
+    let basic = Call::post().signed_with("Basic dXNlcjpwYXNz");
+    let timeless = Call::post().raw().replace("q-sign-time", "q-sign-tide");
+    let twice = Call::post().header("Authorization", "q").raw();
+    for raw in [missing, basic, timeless, twice] {
+        let reply = send(&stand_in, &raw).await;
+        assert!(reply.status() >= 400, "{reply:?}");
+        assert_eq!((reply.node("StringToSign"), reply.node("FormatString")), (None, None), "{raw}");
+    }
 }
 
 #[tokio::test]
