@@ -21,7 +21,7 @@ use world::World;
 /// Keys, token and policy are made for this run and forgotten with it. Nothing leaves the loopback interface.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct DevArgs {
-    /// Make the call, print its JSON and exit
+    /// Make the call, print the JSON of its answer and exit
     #[arg(long)]
     once: bool,
     /// Address of the gateway [default: 127.0.0.1:8080; with --once any free port]
@@ -33,9 +33,27 @@ pub(super) struct DevArgs {
     /// Address of the stand-in [default: any free port]
     #[arg(long, value_name = "ADDR")]
     stand_in: Option<SocketAddr>,
-    /// Print one JSON object with the addresses, the token and the answer, in place of the text for people
+    /// Print one JSON object with the addresses, the caller and the answer, and the token unless --once
     #[arg(long)]
     json: bool,
+}
+
+/// One of the three addresses, by the flag that sets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flag {
+    Listen,
+    Admin,
+    StandIn,
+}
+
+impl Flag {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Listen => "--listen",
+            Self::Admin => "--admin",
+            Self::StandIn => "--stand-in",
+        }
+    }
 }
 
 /// The addresses to listen on.
@@ -58,8 +76,30 @@ impl DevArgs {
     }
 }
 
-/// Exit status: 0 when stopped or done, 1 if it cannot start or the call fails.
+impl Addresses {
+    fn each(self) -> [(Flag, SocketAddr); 3] {
+        [(Flag::Listen, self.gateway), (Flag::Admin, self.admin), (Flag::StandIn, self.stand_in)]
+    }
+
+    /// The first that other machines could reach: `dev` promises them nothing to reach.
+    fn beyond_loopback(self) -> Option<(Flag, SocketAddr)> {
+        self.each().into_iter().find(|(_, address)| !address.ip().is_loopback())
+    }
+}
+
+/// Exit status: 0 when stopped or done, 1 if it cannot start or the call fails, 64 for an address beyond loopback.
 pub(super) async fn run(args: DevArgs) -> ExitCode {
+    let addresses = args.addresses();
+    if let Some((flag, address)) = addresses.beyond_loopback() {
+        let flag = flag.as_str();
+        return complain(
+            Status::BadUsage,
+            format_args!(
+                "`{flag} {address}` is not on loopback, which `dev` never leaves: give an address such as 127.0.0.1:0, \
+                 or run `ci-gateway serve` with a configuration of your own"
+            ),
+        );
+    }
     // A person watches: only what goes wrong is worth a line, unless more is asked for.
     let filter = config::log_filter();
     start_logging(LogFormat::Text, Some(filter.as_deref().unwrap_or("warn")), show::colour());
@@ -67,16 +107,17 @@ pub(super) async fn run(args: DevArgs) -> ExitCode {
         Ok(signals) => signals,
         Err(why) => return complain(Status::Failure, format_args!("signals cannot be received: {why}")),
     };
-    let world = match World::start(args.addresses()).await {
+    let world = match World::start(addresses).await {
         Ok(world) => world,
-        Err(why) => return failed_to_start(&why),
+        Err(why) => return failed_to_start(&why, addresses),
     };
     let called = match call::enable_smart_audio(&world).await {
         Ok(called) => called,
         Err(why) => return complain(Status::Failure, why),
     };
     match (args.once, args.json) {
-        (true, _) => show::answer_alone(&called),
+        (true, false) => show::answer_alone(&called),
+        (true, true) => show::once_as_json(&world, &called),
         (false, true) => show::as_json(&world, &called),
         (false, false) => show::for_people(&world, &called),
     }
@@ -88,46 +129,89 @@ pub(super) async fn run(args: DevArgs) -> ExitCode {
     if fine { Status::Fine.into() } else { Status::Failure.into() }
 }
 
-fn failed_to_start(why: &world::CannotStart) -> ExitCode {
+fn failed_to_start(why: &world::CannotStart, addresses: Addresses) -> ExitCode {
     let status = complain(Status::Failure, why);
-    if is_about_a_port(why) {
-        return complain(
-            Status::Failure,
-            "choose other ports, for example: ci-gateway dev --listen 127.0.0.1:0 --admin 127.0.0.1:0",
-        );
+    let flags = flags_that_help(why, addresses);
+    if flags.is_empty() {
+        return status;
     }
-    status
+    let advice: Vec<_> = flags.iter().map(|flag| format!("{} 127.0.0.1:0", flag.as_str())).collect();
+    complain(
+        Status::Failure,
+        format_args!("choose another port, for example any free one: ci-gateway dev {}", advice.join(" ")),
+    )
 }
 
-/// Whether another port would help.
-fn is_about_a_port(why: &world::CannotStart) -> bool {
+/// The flags of the address that could not be had; none where another port would not help.
+fn flags_that_help(why: &world::CannotStart, addresses: Addresses) -> Vec<Flag> {
     match why {
-        world::CannotStart::Gateway(StartError::Listen(why)) => {
-            matches!(why, ListenError::InUse(_) | ListenError::NotPermitted(_))
+        world::CannotStart::Gateway(StartError::Listen(
+            ListenError::InUse(address) | ListenError::NotPermitted(address),
+        )) => flags_of_the_gateway(*address, addresses),
+        world::CannotStart::StandIn(_, why)
+            if matches!(why.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) =>
+        {
+            vec![Flag::StandIn]
         }
-        world::CannotStart::StandIn(_, why) => why.kind() == ErrorKind::AddrInUse,
-        _ => false,
+        world::CannotStart::StandIn(..)
+        | world::CannotStart::Gateway(_)
+        | world::CannotStart::Files(_)
+        | world::CannotStart::Random(_)
+        | world::CannotStart::Configuration(_)
+        | world::CannotStart::Token(_) => Vec::new(),
     }
+}
+
+/// Both, where both were given the one address.
+fn flags_of_the_gateway(address: SocketAddr, addresses: Addresses) -> Vec<Flag> {
+    let ours = addresses.each().into_iter().filter(|(flag, other)| *flag != Flag::StandIn && *other == address);
+    ours.map(|(flag, _)| flag).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn local(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    fn addresses() -> Addresses {
+        Addresses { gateway: local(80), admin: local(90), stand_in: local(70) }
+    }
+
     #[test]
-    fn another_port_is_advised_only_where_it_helps() {
-        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+    fn the_advice_names_the_flag_of_the_port_and_only_where_another_one_helps() {
         for (why, advised) in [
-            (ListenError::InUse(address), true),
-            (ListenError::NotPermitted(address), true),
-            (ListenError::NotOurs(address), false),
-            (ListenError::Other(address, ErrorKind::Interrupted.into()), false),
+            (ListenError::InUse(local(80)), &[Flag::Listen][..]),
+            (ListenError::InUse(local(90)), &[Flag::Admin]),
+            (ListenError::NotPermitted(local(80)), &[Flag::Listen]),
+            (ListenError::NotOurs(local(80)), &[]),
+            (ListenError::Other(local(80), ErrorKind::Interrupted.into()), &[]),
         ] {
             let why = world::CannotStart::Gateway(StartError::Listen(why));
-            assert_eq!(is_about_a_port(&why), advised, "{why}");
+            assert_eq!(flags_that_help(&why, addresses()), advised, "{why}");
         }
-        for (kind, advised) in [(ErrorKind::AddrInUse, true), (ErrorKind::AddrNotAvailable, false)] {
-            assert_eq!(is_about_a_port(&world::CannotStart::StandIn(address, kind.into())), advised, "{kind}");
+        for (kind, advised) in [
+            (ErrorKind::AddrInUse, &[Flag::StandIn][..]),
+            (ErrorKind::PermissionDenied, &[Flag::StandIn]),
+            (ErrorKind::AddrNotAvailable, &[]),
+        ] {
+            let why = world::CannotStart::StandIn(local(70), kind.into());
+            assert_eq!(flags_that_help(&why, addresses()), advised, "{kind}");
+        }
+    }
+
+    #[test]
+    fn only_loopback_is_listened_on() {
+        assert_eq!(addresses().beyond_loopback(), None);
+        assert_eq!(Addresses { admin: "[::1]:0".parse().unwrap(), ..addresses() }.beyond_loopback(), None);
+        for text in ["0.0.0.0:8080", "[::]:0", "192.0.2.1:80", "[::ffff:192.0.2.1]:80"] {
+            let wide: SocketAddr = text.parse().unwrap();
+            let found = |addresses: Addresses| addresses.beyond_loopback();
+            assert_eq!(found(Addresses { gateway: wide, ..addresses() }), Some((Flag::Listen, wide)));
+            assert_eq!(found(Addresses { admin: wide, ..addresses() }), Some((Flag::Admin, wide)));
+            assert_eq!(found(Addresses { stand_in: wide, ..addresses() }), Some((Flag::StandIn, wide)));
         }
     }
 }

@@ -47,6 +47,34 @@ fn once_prints_the_answer_and_nothing_else() {
 }
 
 #[test]
+fn once_in_json_is_one_line_without_a_token() {
+    let folder = Folder::without_cloud();
+    let ended = dev(&folder, &["--once", "--json"]).ended().expect(0);
+    assert_eq!((ended.stderr.as_str(), ended.stdout.lines().count()), ("", 1));
+    let told = json(&ended.stdout);
+    for name in ["gateway", "admin", "stand_in"] {
+        assert!(told[name].as_str().unwrap().starts_with("http://127.0.0.1:"), "{told}");
+    }
+    assert_eq!((&told["caller"], &told["answer"]["service"]), (&"alice".into(), &"smart-audio".into()));
+    assert_eq!((told.get("token"), told.get("curl")), (None, None), "{told}");
+}
+
+#[test]
+fn an_address_beyond_loopback_is_bad_usage() {
+    let folder = Folder::without_cloud();
+    for flag in ["--listen", "--admin", "--stand-in"] {
+        for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080"] {
+            for more in [&[][..], &["--once"]] {
+                let ended = dev(&folder, &[&[flag, address], more].concat()).ended().expect(64);
+                assert_eq!(ended.stdout, "");
+                assert!(ended.stderr.contains(&format!("`{flag} {address}` is not on loopback")), "{ended:?}");
+            }
+        }
+    }
+    assert_eq!(left_behind(&folder), 0);
+}
+
+#[test]
 fn json_is_one_line_and_the_curl_line_in_it_works() {
     let folder = Folder::without_cloud();
     let dev = dev(&folder, &[&["--json"], &FREE_PORTS[..]].concat());
@@ -91,19 +119,19 @@ fn a_port_that_is_taken_is_named_with_what_to_do() {
     let address = taken.local_addr().unwrap().to_string();
     for (flag, others) in [("--listen", ["--admin", "127.0.0.1:0"]), ("--admin", ["--listen", "127.0.0.1:0"])] {
         for arguments in [&[flag, &address, others[0], others[1]][..], &["--once", flag, &address]] {
-            assert_refused(dev(&folder, arguments).ended(), &address);
+            assert_refused(dev(&folder, arguments).ended(), &address, flag);
         }
     }
-    assert_refused(dev(&folder, &["--once", "--stand-in", &address]).ended(), &address);
+    assert_refused(dev(&folder, &["--once", "--stand-in", &address]).ended(), &address, "--stand-in");
     assert_eq!(left_behind(&folder), 0);
 }
 
 #[track_caller]
-fn assert_refused(ended: Ended, address: &str) {
+fn assert_refused(ended: Ended, address: &str, flag: &str) {
     let ended = ended.expect(1);
     assert_eq!(ended.stdout, "");
     assert!(ended.stderr.contains(&format!("cannot listen on `{address}`")), "{ended:?}");
-    assert!(ended.stderr.contains("ci-gateway dev --listen 127.0.0.1:0"), "{ended:?}");
+    assert!(ended.stderr.ends_with(&format!(": ci-gateway dev {flag} 127.0.0.1:0\n")), "{ended:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use super::call::Called;
 use super::world::{CALLER, World};
@@ -14,25 +14,36 @@ pub(super) fn colour() -> bool {
     std::io::stderr().is_terminal() && !no_colour()
 }
 
-/// For `--once`: the JSON, and nothing else.
+/// For `--once`: the JSON of the answer, and nothing else.
 pub(super) fn answer_alone(called: &Called) {
     print(format_args!("{:#}\n", called.answer));
 }
 
 /// For programs: one line.
 pub(super) fn as_json(world: &World, called: &Called) {
-    print(format_args!(
-        "{}\n",
-        json!({
-            "gateway": format!("http://{}", world.gateway().address()),
-            "admin": format!("http://{}", world.gateway().admin_address()),
-            "stand_in": format!("http://{}", world.stand_in_address()),
-            "caller": CALLER,
-            "token": world.token(),
-            "curl": curl(world, called),
-            "answer": called.answer,
-        })
-    ));
+    let mut told = what_happened(world, called);
+    told.insert("token".to_owned(), world.token().into());
+    told.insert("curl".to_owned(), curl(world, called).into());
+    print(format_args!("{}\n", Value::Object(told)));
+}
+
+/// For programs that run `--once`: one line, without the token that nobody takes any more.
+pub(super) fn once_as_json(world: &World, called: &Called) {
+    print(format_args!("{}\n", Value::Object(what_happened(world, called))));
+}
+
+fn what_happened(world: &World, called: &Called) -> Map<String, Value> {
+    let address = |address| Value::from(format!("http://{address}"));
+    Map::from_iter(
+        [
+            ("gateway", address(world.gateway().address())),
+            ("admin", address(world.gateway().admin_address())),
+            ("stand_in", address(world.stand_in_address())),
+            ("caller", CALLER.into()),
+            ("answer", called.answer.clone()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    )
 }
 
 /// For people: what runs where, what was called, what came back, and a line to paste.
