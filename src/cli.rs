@@ -5,6 +5,7 @@ mod dev;
 mod gateway;
 mod harden;
 mod healthcheck;
+mod named_files;
 mod serve;
 mod sign;
 mod request_file;

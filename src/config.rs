@@ -9,6 +9,7 @@ mod auth;
 mod cloud;
 mod document;
 mod environment;
+mod files;
 mod layers;
 mod origins;
 mod reader;
@@ -31,6 +32,7 @@ use ::config::{Map, Value};
 use sha2::{Digest, Sha256};
 
 pub use environment::{log_filter, no_colour};
+pub use files::{Broken, Files, NamedFile};
 pub use layers::DEFAULT;
 
 use crate::api::Limits;
@@ -70,6 +72,8 @@ pub struct Config {
     pub digest: Box<str>,
     /// The names of the variables that override the file, in order.
     pub set_by_environment: Vec<String>,
+    /// The files that it names, and where.
+    pub files: Files,
 }
 
 /// The business listener and the time a request has.
@@ -115,9 +119,17 @@ impl Config {
     /// # Errors
     /// Every mistake that can be found without opening another file, each with its place and a hint.
     pub fn load(path: &Path) -> Result<Self, Mistakes> {
-        let text = read(path)?;
+        Ok(Self::read(path)?)
+    }
+
+    /// As [`Config::load`], for whoever looks at the files that it names even if it has mistakes.
+    ///
+    /// # Errors
+    /// The same mistakes, and the files whose keys could be read.
+    pub fn read(path: &Path) -> Result<Self, Broken> {
+        let text = read(path).map_err(Mistakes::from)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, &path.display().to_string(), folder, environment::of_process())
+        whole(&text, &path.display().to_string(), folder, environment::of_process())
     }
 
     /// Reads `text`, which stands at `place` and names files relative to `folder`, under the variables of
@@ -131,23 +143,7 @@ impl Config {
         folder: &Path,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, Mistakes> {
-        let mut variables = environment::read(environment);
-        let document = match document::read(text, place) {
-            Ok(document) => document,
-            Err(syntax) => return Err(all([syntax, variables.mistakes].concat(), place)),
-        };
-        let values = layers::merge(&document, &mut variables)
-            .map_err(|why| Mistake::new(place, format!("cannot be merged with the environment: {why}")))?;
-        let mut mistakes = [document.mistakes, variables.mistakes].concat();
-        let named = variables.set.into_iter().map(|(path, variable)| (path, variable.name)).collect();
-        let origins = Origins { place: place.to_owned(), lines: document.lines, variables: named };
-        let reader = Reader::new(&origins, folder);
-        let config = interpret(&reader, &values, text, &origins);
-        mistakes.extend(reader.finish(&values));
-        match config {
-            Some(config) if mistakes.is_empty() => Ok(config),
-            Some(_) | None => Err(all(mistakes, place)),
-        }
+        Ok(whole(text, place, folder, environment)?)
     }
 
     /// Every effective value in the shape of the file, for people who look from outside: paths, no secret.
@@ -155,6 +151,36 @@ impl Config {
     pub fn redacted(&self) -> serde_json::Value {
         shown::config(self)
     }
+}
+
+fn whole(
+    text: &str,
+    place: &str,
+    folder: &Path,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Config, Broken> {
+    let mut variables = environment::read(environment);
+    let document = match document::read(text, place) {
+        Ok(document) => document,
+        Err(syntax) => return Err(all([syntax, variables.mistakes].concat(), place).into()),
+    };
+    let values = layers::merge(&document, &mut variables).map_err(|why| unmerged(place, &why))?;
+    let mut mistakes = [document.mistakes, variables.mistakes].concat();
+    let named = variables.set.into_iter().map(|(path, variable)| (path, variable.name)).collect();
+    let origins = Origins { place: place.to_owned(), lines: document.lines, variables: named };
+    let reader = Reader::new(&origins, folder);
+    let config = interpret(&reader, &values, text, &origins);
+    let files = reader.files();
+    mistakes.extend(reader.finish(&values));
+    match config {
+        Some(config) if mistakes.is_empty() => Ok(config),
+        Some(_) | None => Err(Broken { mistakes: all(mistakes, place), files }),
+    }
+}
+
+fn unmerged(place: &str, why: &::config::ConfigError) -> Mistakes {
+    let what = format!("cannot be merged with the environment: {why}");
+    Mistake::new(place, what).hint("unset the variables CI_GATEWAY__…, and please report this").into()
 }
 
 fn read(path: &Path) -> Result<String, Mistake> {
@@ -167,7 +193,8 @@ fn read(path: &Path) -> Result<String, Mistake> {
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(cannot)?;
     if u64::try_from(bytes.len()).is_ok_and(|size| size > LARGEST) {
-        return Err(Mistake::new(place, format!("is larger than {LARGEST} bytes: this cannot be a configuration")));
+        return Err(Mistake::new(place, format!("is larger than {LARGEST} bytes: this cannot be a configuration"))
+            .hint("name a configuration file with --config FILE"));
     }
     String::from_utf8(bytes).map_err(|why| {
         let valid = why.utf8_error().valid_up_to();
@@ -186,6 +213,7 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
     let policy = root.table("policy");
     policy.need("file", "name the policy: without one nobody may do anything");
     let policy_file = policy.path("file");
+    policy.names(policy_file.clone().map(NamedFile::Policy));
     let credentials = cloud::credentials(&root.table("credentials"));
     let ci_table = root.table("ci");
     let ci = cloud::ci(&ci_table);
@@ -210,6 +238,7 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
         log_format: log_format?,
         digest: format!("sha256:{}", hex::encode(Sha256::digest(text))).into(),
         set_by_environment: origins.variables.values().cloned().collect(),
+        files: reader.files(),
     })
 }
 

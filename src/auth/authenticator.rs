@@ -36,7 +36,7 @@ impl Authenticator {
                 let what = "this issuer is configured twice: its keys and rules would be ambiguous";
                 mistakes.push(Mistake::new(one.place(), what).hint("put all of its keys and audiences into one"));
             }
-            match KeyRing::load(one) {
+            match KeyRing::load(&one.keys, &one.algorithms) {
                 Ok(keys) => issuers.push(Issuer { rules: Rules::new(one), keys }),
                 Err(found) => mistakes.extend(found.into_vec()),
             }

@@ -5,7 +5,7 @@ use std::path::Path;
 use jsonwebtoken::DecodingKey;
 
 use super::jws::Header;
-use super::{Algorithm, IssuerSettings, KeySource, jwks};
+use super::{Algorithm, KeySource, jwks};
 use crate::credentials::read_secret_file;
 use crate::domain::{Mistake, Mistakes};
 
@@ -23,14 +23,14 @@ pub(super) struct Key {
 pub(super) struct KeyRing(Vec<Key>);
 
 impl KeyRing {
-    /// The keys from the file that the settings name.
+    /// The keys in the file of `source` that verify with one of `algorithms`.
     ///
     /// # Errors
     /// Every mistake in the file.
-    pub(super) fn load(settings: &IssuerSettings) -> Result<Self, Mistakes> {
-        match &settings.keys {
+    pub(super) fn load(source: &KeySource, algorithms: &[Algorithm]) -> Result<Self, Mistakes> {
+        match source {
             KeySource::Secret(path) => Ok(Self(vec![secret(path)?])),
-            KeySource::Jwks(path) => jwks::load(path, &settings.algorithms).map(Self),
+            KeySource::Jwks(path) => jwks::load(path, algorithms).map(Self),
         }
     }
 
@@ -51,6 +51,16 @@ impl KeyRing {
     /// How many keys there are.
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+impl KeySource {
+    /// Reads the file, and keeps nothing of it.
+    ///
+    /// # Errors
+    /// Every mistake in the file, among them that no key in it is for one of `algorithms`.
+    pub fn check(&self, algorithms: &[Algorithm]) -> Result<(), Mistakes> {
+        KeyRing::load(self, algorithms).map(drop)
     }
 }
 

@@ -74,7 +74,8 @@ impl IssuerSettings {
 
 impl KeySource {
     /// One key, one family: a public key must never be taken for an HMAC secret (RFC 8725 section 3.1).
-    fn fits(&self, algorithm: Algorithm) -> bool {
+    #[must_use]
+    pub fn fits(&self, algorithm: Algorithm) -> bool {
         match self {
             Self::Secret(_) => algorithm.is_symmetric(),
             Self::Jwks(_) => !algorithm.is_symmetric(),

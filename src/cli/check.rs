@@ -1,21 +1,20 @@
 //! `ci-gateway check`: what would keep the gateway from starting, all of it, without starting it.
 
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::gateway;
+use super::named_files::all_mistakes;
 use super::status::Status;
 use crate::api::Snapshot;
 use crate::auth::{IssuerSettings, KeySource};
 use crate::config::{Config, no_colour};
 use crate::credentials::Source;
 use crate::domain::{Mistake, Mistakes};
-use crate::server::Tls;
 
 /// Name every problem of a configuration and the files it names, without starting.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,30 +48,9 @@ struct Checked {
 }
 
 fn check(file: &Path) -> Result<Checked, Vec<Mistake>> {
-    let config = Config::load(file).map_err(Mistakes::into_vec)?;
-    let snapshot = gateway::snapshot(&config);
-    let mut problems: Vec<Mistake> = Vec::new();
-    problems.extend(config.server.listener.tls.as_ref().and_then(|tls| Tls::load(tls).err()));
-    problems.extend(config.audit.file.as_deref().and_then(unwritable));
-    match snapshot {
-        Ok(snapshot) if problems.is_empty() => Ok(Checked { config, snapshot }),
-        Ok(_) => Err(problems),
-        Err(mistakes) => Err(mistakes.into_vec().into_iter().chain(problems).collect()),
-    }
-}
-
-/// Looks whether the audit file could be appended to, without making it.
-fn unwritable(file: &Path) -> Option<Mistake> {
-    let place = file.display().to_string();
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match OpenOptions::new().append(true).open(file) {
-        Ok(_) => None,
-        Err(why) if why.kind() == io::ErrorKind::NotFound && folder.is_dir() => None,
-        Err(why) => Some(
-            Mistake::new(place, format!("the audit file cannot be appended to: {why}"))
-                .hint("its folder must exist and the gateway's user must be allowed to write there"),
-        ),
-    }
+    let config = Config::read(file).map_err(|broken| all_mistakes(broken).into_vec())?;
+    let snapshot = gateway::checked(&config).map_err(Mistakes::into_vec)?;
+    Ok(Checked { config, snapshot })
 }
 
 fn as_json(found: &Result<Checked, Vec<Mistake>>) -> serde_json::Value {
@@ -223,14 +201,6 @@ mod tests {
         for part in ["/policy.json:1: ", "ci:CreateAsrBucket", "/keys: cannot be read", "chmod 600"] {
             assert!(shown.contains(part), "{part} in {shown}");
         }
-    }
-
-    #[test]
-    fn the_audit_file_need_not_exist_but_its_folder_must() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(unwritable(&folder.path().join("audit.jsonl")), None);
-        assert!(!folder.path().join("audit.jsonl").exists());
-        assert!(unwritable(&folder.path().join("none/audit.jsonl")).is_some());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A gateway put together from its configuration: the one place where all rooms meet.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tower::ServiceBuilder;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
+use super::named_files;
 use crate::api::{Admin, Api, Hooks, Regions, Reloaded, Settings, Shared, Snapshot};
 use crate::audit::Audit;
 use crate::auth::Authenticator;
@@ -28,6 +29,7 @@ const ADMIN_DRAIN: Duration = Duration::from_millis(500);
 
 /// For the answers to those who have waited in vain, before their connections are cut.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
+const REPORT: &str = "this is a bug: please report it";
 
 /// A gateway that runs.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ impl Gateway {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub async fn start(config: Config, file: Option<PathBuf>) -> Result<Self, StartError> {
-        let snapshot = snapshot(&config)?;
+        let snapshot = checked(&config)?;
         let audit = Audit::open(&config.audit).map_err(Mistakes::from)?;
         let listener = Listener::bind(config.server.listen, &config.server.listener).await?;
         let admin_listener = Listener::bind(config.admin.listen, &config.admin.listener).await?;
@@ -121,21 +123,34 @@ impl Gateway {
     }
 }
 
+/// As [`snapshot`], after a look at the files of TLS and of the audit too.
+///
+/// # Errors
+/// Every mistake in any of the files.
+pub(super) fn checked(config: &Config) -> Result<Snapshot, Mistakes> {
+    let beside = named_files::mistakes_beside_snapshot(&config.files);
+    match snapshot(config) {
+        Ok(snapshot) => Mistakes::unless_any(beside, snapshot),
+        Err(mistakes) => Err(mistakes.and(beside)),
+    }
+}
+
 /// Everything that a reload replaces, read from the files that `config` names.
 ///
 /// # Errors
 /// Every mistake in any of them.
-pub(super) fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
+fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
     let mut mistakes = Vec::new();
     let authenticator = noted(Authenticator::load(&config.issuers), &mut mistakes);
-    let policy = noted(policy(config), &mut mistakes);
+    let policy = noted(policy(&config.policy_file), &mut mistakes);
     let credentials = noted(Credentials::load(&config.credentials).map_err(Mistakes::from), &mut mistakes);
     let upstream = noted(Upstream::new(&config.ci.upstream).map_err(Mistakes::from), &mut mistakes);
     let parts = authenticator.zip(policy).zip(credentials.zip(upstream));
     // Without a mistake every part is there.
+    let mistakes = mistakes.into_iter().map(|mistake| config.files.explain(mistake)).collect();
     let parts = Mistakes::unless_any(mistakes, parts)?;
     let ((authenticator, policy), (credentials, upstream)) =
-        parts.ok_or_else(|| Mistake::new("configuration", "a part is missing without a reason, which is a bug"))?;
+        parts.ok_or_else(|| Mistake::new("configuration", "a part is missing without a reason").hint(REPORT))?;
     let configuration = shown(config, &policy);
     Ok(Snapshot {
         authenticator,
@@ -162,13 +177,14 @@ fn noted<T>(result: Result<T, Mistakes>, mistakes: &mut Vec<Mistake>) -> Option<
     result.map_err(|found| mistakes.extend(found.into_vec())).ok()
 }
 
-fn policy(config: &Config) -> Result<Policy, Mistakes> {
-    let file = &config.policy_file;
+/// The policy in `file`.
+///
+/// # Errors
+/// Every mistake in it.
+pub(super) fn policy(file: &Path) -> Result<Policy, Mistakes> {
     let place = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|why| {
-        Mistake::new(place.as_str(), format!("the policy cannot be read: {why}"))
-            .hint("`[policy] file` names it; relative paths begin at the configuration's folder")
-    })?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|why| Mistake::new(place.as_str(), format!("the policy cannot be read: {why}")))?;
     Policy::parse(&text, &place, Format::of(file))
 }
 
@@ -247,9 +263,11 @@ impl Reload {
 
     fn read(&self) -> Result<Reloaded, Mistakes> {
         let Some(file) = &self.file else {
-            return Err(Mistake::new("reload", "this gateway was not started from a configuration file").into());
+            return Err(Mistake::new("reload", "this gateway was not started from a configuration file")
+                .hint("start it with `ci-gateway serve --config FILE`")
+                .into());
         };
-        let read = Config::load(file)?;
+        let read = Config::read(file).map_err(named_files::all_mistakes)?;
         let needs_restart = self.needs_restart(&read);
         // What a reload does not change is shown as it is in force, not as it is written.
         let Config { server, admin, audit, limits, log_format, .. } = self.started.clone();

@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::gateway::{Gateway, StartError};
 use super::harden::harden;
+use super::named_files::all_mistakes;
 use super::status::{Status, complain};
 use crate::config::{self, Config};
 use crate::server::ListenError;
@@ -23,9 +24,9 @@ pub(super) struct ServeArgs {
 
 /// Exit status: 0 after a drain, 1 if it cannot listen, 64 if the configuration is wrong.
 pub(super) async fn run(args: ServeArgs) -> ExitCode {
-    let config = match Config::load(&args.config) {
+    let config = match Config::read(&args.config) {
         Ok(config) => config,
-        Err(mistakes) => return complain(Status::BadUsage, mistakes),
+        Err(broken) => return complain(Status::BadUsage, all_mistakes(broken)),
     };
     let colour = io::stderr().is_terminal() && !config::no_colour();
     start_logging(config.log_format, config::log_filter().as_deref(), colour);
@@ -39,7 +40,7 @@ pub(super) async fn run(args: ServeArgs) -> ExitCode {
         Ok(gateway) => serve(gateway, signals).await,
         Err(StartError::Configuration(mistakes)) => complain(Status::BadUsage, mistakes),
         // The listener reads these files, but it is the configuration that is wrong.
-        Err(StartError::Listen(ListenError::Tls(mistake))) => complain(Status::BadUsage, mistake),
+        Err(StartError::Listen(ListenError::Tls(mistakes))) => complain(Status::BadUsage, mistakes),
         Err(StartError::Listen(why)) => complain(Status::Failure, why),
         Err(StartError::Metrics(why)) => complain(Status::Failure, why),
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::files::NamedFile;
 use super::reader::Table;
 use super::units::minutes;
 use super::values::{not_empty, one_of};
@@ -51,7 +52,7 @@ fn issuer(entry: &Table<'_>) -> Option<IssuerSettings> {
     let audiences = entry.list("audience", not_empty);
     let words = Algorithm::ALL.map(|algorithm| (algorithm.as_str(), algorithm));
     let algorithms = entry.list("algorithms", |text| one_of(text, &words));
-    let keys = key_source(entry);
+    let keys = key_source(entry, algorithms.as_deref().unwrap_or_default());
     let user_claim = or_default(entry, "user_claim", entry.text("user_claim"), USER_CLAIM.to_owned());
     let groups_claim = or_default(entry, "groups_claim", entry.text("groups_claim"), GROUPS_CLAIM.to_owned());
     let leeway = or_default(entry, "leeway", entry.duration("leeway", Duration::ZERO..=LONGEST_LEEWAY), LEEWAY);
@@ -81,9 +82,12 @@ fn refuse_empty<T>(entry: &Table<'_>, key: &str, list: Option<&[T]>) {
     }
 }
 
-fn key_source(entry: &Table<'_>) -> Option<KeySource> {
+fn key_source(entry: &Table<'_>, algorithms: &[Algorithm]) -> Option<KeySource> {
     let jwks = entry.path("jwks_file").map(KeySource::Jwks);
     let secret = entry.path("secret_file").map(KeySource::Secret);
+    for keys in [&jwks, &secret].into_iter().flatten() {
+        entry.names(Some(NamedFile::IssuerKeys(keys.clone(), read_for(keys, algorithms))));
+    }
     entry.later("jwks_url", "fetch the set into a file, and name that as jwks_file");
     let set: Vec<&str> = KEY_SOURCES.into_iter().filter(|key| entry.has(key)).collect();
     match set.as_slice() {
@@ -99,6 +103,12 @@ fn key_source(entry: &Table<'_>) -> Option<KeySource> {
         }
     }
     jwks.or(secret)
+}
+
+/// What the file's keys are looked at for: any algorithm where the list is wrong, which is told by itself.
+fn read_for(keys: &KeySource, algorithms: &[Algorithm]) -> Vec<Algorithm> {
+    let right = !algorithms.is_empty() && algorithms.iter().all(|algorithm| keys.fits(*algorithm));
+    if right { algorithms.to_vec() } else { Algorithm::ALL.to_vec() }
 }
 
 /// A public key that is taken for a shared secret lets everyone sign (RFC 8725 section 2.1).

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Ci;
+use super::files::NamedFile;
 use super::reader::Table;
 use super::units::minutes;
 use super::values::{Wrong, parse};
@@ -44,6 +45,7 @@ pub(super) fn credentials(table: &Table<'_>) -> Option<credentials::Settings> {
         }
         Some(Kind::File) => {
             table.need("file", "name the file that holds secret_id and secret_key");
+            table.names(file.clone().map(NamedFile::Credentials));
             file.map(Source::File)
         }
         None => {

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use ::config::{Map, Value, ValueKind};
 
+use super::files::{Files, NamedFile};
 use super::origins::Origins;
 use super::unknown;
 use crate::domain::Mistake;
@@ -18,6 +19,7 @@ pub(super) struct Reader<'a> {
     folder: &'a Path,
     asked: RefCell<BTreeMap<String, Asked>>,
     mistakes: RefCell<Vec<Mistake>>,
+    files: RefCell<Files>,
 }
 
 /// What a path was asked for as.
@@ -34,12 +36,17 @@ pub(super) enum Asked {
 impl<'a> Reader<'a> {
     /// A reader of values that come from `origins`; relative paths among them are relative to `folder`.
     pub(super) fn new(origins: &'a Origins, folder: &'a Path) -> Self {
-        Self { origins, folder, asked: RefCell::default(), mistakes: RefCell::default() }
+        Self { origins, folder, asked: RefCell::default(), mistakes: RefCell::default(), files: RefCell::default() }
     }
 
     /// The tree itself, from which all tables come.
     pub(super) fn root<'r>(&'r self, values: &'r Map<String, Value>) -> Table<'r> {
         Table { reader: self, path: String::new(), contents: Contents::There(values) }
+    }
+
+    /// The files that were named so far.
+    pub(super) fn files(&self) -> Files {
+        self.files.borrow().clone()
     }
 
     /// Every mistake, those of keys that nobody asked for among them.
@@ -166,6 +173,20 @@ impl<'r> Table<'r> {
         let path = self.path_of(key);
         let mistake = self.reader.origins.mistake(&path, format!("`{path}` {what}")).hint(hint);
         self.reader.mistakes.borrow_mut().push(mistake);
+    }
+
+    /// Records a file that the table names, if it could be read which.
+    pub(super) fn names(&self, file: Option<NamedFile>) {
+        if let Some(file) = file {
+            self.reader.files.borrow_mut().add(file);
+        }
+    }
+
+    /// Records that `key` is what names `file`.
+    pub(super) fn note(&self, key: &str, file: &Path) {
+        let path = self.path_of(key);
+        let place = self.reader.origins.mistake(&path, "");
+        self.reader.files.borrow_mut().note(file, &path, &place);
     }
 
     /// Whether the operator has set `key`, in the file or in the environment.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::files::NamedFile;
 use super::reader::Table;
 use super::units::minutes;
 use super::values::Wrong;
@@ -50,7 +51,9 @@ fn tls(table: &Table<'_>) -> Option<Option<TlsSettings>> {
     }
     table.need("certificate", "name the PEM file of the server's certificate chain");
     table.need("private_key", "name the PEM file of the certificate's key");
-    Some(Some(TlsSettings { certificate: certificate?, private_key: private_key?, client_ca }))
+    let settings = TlsSettings { certificate: certificate?, private_key: private_key?, client_ca };
+    table.names(Some(NamedFile::Tls(settings.clone())));
+    Some(Some(settings))
 }
 
 pub(super) fn admin(table: &Table<'_>) -> Option<Admin> {
@@ -72,6 +75,7 @@ pub(super) fn check_addresses(table: &Table<'_>, business: SocketAddr, admin: So
 
 pub(super) fn audit(table: &Table<'_>) -> Option<audit::Settings> {
     let file = table.path("file");
+    table.names(file.clone().map(NamedFile::Audit));
     let words = [("refuse", OnFailure::Refuse), ("serve", OnFailure::Serve)];
     Some(audit::Settings { file, on_failure: table.choice("on_failure", &words)? })
 }

@@ -56,10 +56,12 @@ impl Table<'_> {
     /// The path of a file, relative to the folder of the configuration.
     pub(super) fn path(&self, key: &str) -> Option<PathBuf> {
         let folder = self.folder();
-        self.with(key, |text| match text.starts_with('~') {
+        let path = self.with(key, |text| match text.starts_with('~') {
             true => Err(Wrong::new("begins with `~`, which only a shell understands", "write the path in full")),
             false => not_empty(text).map(|text| folder.join(text)),
-        })
+        })?;
+        self.note(key, &path);
+        Some(path)
     }
 
     /// A duration within bounds.

@@ -88,6 +88,13 @@ impl Mistakes {
         self.0.iter()
     }
 
+    /// These, and then `more`.
+    #[must_use]
+    pub fn and(mut self, more: Vec<Mistake>) -> Self {
+        self.0.extend(more);
+        self
+    }
+
     /// The list itself.
     #[must_use]
     pub fn into_vec(self) -> Vec<Mistake> {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 use super::{Settings, Tls};
-use crate::domain::Mistake;
+use crate::domain::Mistakes;
 
 /// A socket that listens; connections wait in the kernel until [`serve`](super::serve) takes them.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub enum ListenError {
     Other(SocketAddr, io::Error),
     /// The TLS files cannot be used.
     #[error("{0}")]
-    Tls(Mistake),
+    Tls(Mistakes),
 }
 
 impl ListenError {

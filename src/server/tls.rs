@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::TlsSettings;
 use crate::credentials::read_secret_file;
-use crate::domain::Mistake;
+use crate::domain::{Mistake, Mistakes};
 
 /// What a TLS listener needs, read and checked: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN (RFC 7301).
 #[derive(Clone)]
@@ -24,18 +24,23 @@ impl Tls {
     /// Reads the files and checks that they belong together.
     ///
     /// # Errors
-    /// A [`Mistake`] that names the file; nothing of the private key stands in it.
-    pub fn load(settings: &TlsSettings) -> Result<Self, Mistake> {
+    /// Every mistake, each with its file; nothing of the private key stands in it.
+    pub fn load(settings: &TlsSettings) -> Result<Self, Mistakes> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let place = settings.certificate.display().to_string();
-        let chain = certificates(&settings.certificate)?;
-        let key = private_key(&settings.private_key)?;
+        let chain = certificates(&settings.certificate);
+        let key = private_key(&settings.private_key);
+        let clients =
+            settings.client_ca.as_deref().map(|path| client_verifier(path, Arc::clone(&provider))).transpose();
+        let found = [chain.as_ref().err(), key.as_ref().err(), clients.as_ref().err()];
+        Mistakes::unless_any(found.into_iter().flatten().cloned().collect(), ())?;
+        let (chain, key, clients) = (chain?, key?, clients?);
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|why| Mistake::new(place.as_str(), format!("TLS cannot be set up: {why}")))?;
-        let builder = match &settings.client_ca {
+        let builder = match clients {
             None => builder.with_no_client_auth(),
-            Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
         };
         let mut config = builder.with_single_cert(chain, key).map_err(|why| {
             Mistake::new(place, format!("the certificate cannot be used with its private key: {why}"))

@@ -77,7 +77,7 @@ fn every_file_that_others_can_read_or_that_is_missing_is_told_with_the_cure() {
     for (name, what, hint) in [
         ("keys", "its mode 0644 lets others", "chmod 600"),
         ("jwt.secret", "its mode 0640 lets others", "chmod 600"),
-        ("policy.toml", "cannot be read", "[policy] file"),
+        ("policy.toml", "cannot be read", "gateway.toml:13 `policy.file` names it"),
         ("nowhere/audit.jsonl", "cannot be appended to", "its folder must exist"),
     ] {
         let problem = told.iter().find(|problem| is_at(problem, &folder.path_text(name), None));
@@ -98,6 +98,60 @@ fn every_mistake_of_the_policy_is_told_with_its_line() {
     let at = |line: u64| told.iter().find(|problem| is_at(problem, &policy, Some(line)));
     assert!(at(7).unwrap()["hint"].as_str().unwrap().contains("ci:CreateAsrBucket"), "{told:#?}");
     assert!(at(11).unwrap()["hint"].as_str().unwrap().contains("effect"), "{told:#?}");
+}
+
+/// A folder in which the configuration has mistakes, and each file that it names another.
+fn spoilt() -> Folder {
+    let folder = Folder::without_cloud();
+    folder.change("gateway.toml", "drain_delay", "tls = { certificate = \"c.pem\", private_key = \"k.pem\" }\ntypo");
+    folder.change("gateway.toml", "\"HS256\"", "\"HS265\"");
+    folder.change("gateway.toml", "\"audit.jsonl\"", "\"nowhere/audit.jsonl\"");
+    folder.change("policy.toml", "effect = \"deny\"", "effect = \"dney\"");
+    std::fs::remove_file(folder.path("jwt.secret")).unwrap();
+    write_with_mode(&folder.path("keys"), folder.read("keys").as_bytes(), 0o644);
+    folder
+}
+
+#[test]
+fn a_mistake_of_the_configuration_hides_none_of_the_files_that_it_names() {
+    let folder = spoilt();
+    let told = problems(&folder);
+    let of = |name: &str| told.iter().filter(|problem| problem["place"] == folder.path_text(name)).count();
+    for (name, times) in [
+        ("gateway.toml", 2),
+        ("policy.toml", 1),
+        ("jwt.secret", 1),
+        ("keys", 1),
+        ("c.pem", 1),
+        ("k.pem", 1),
+        ("nowhere/audit.jsonl", 1),
+    ] {
+        assert_eq!(of(name), times, "{name} in {told:#?}");
+    }
+    assert!(told.iter().all(|problem| problem["hint"].is_string()), "{told:#?}");
+    let refused = run(&["serve", "--config", &folder.config()]).expect(64);
+    assert_eq!(refused.stderr.lines().count(), told.len(), "{refused:?}");
+}
+
+#[test]
+fn serve_names_the_problems_of_all_files_at_once_too() {
+    let folder = spoilt();
+    folder.change("gateway.toml", "typo = \"0s\"\n", "");
+    folder.change("gateway.toml", "\"HS265\"", "\"HS256\"");
+    let told = problems(&folder);
+    assert_eq!(told.len(), 6, "{told:#?}");
+    let refused = run(&["serve", "--config", &folder.config()]).expect(64);
+    assert_eq!(refused.stderr.lines().filter(|line| line.contains("(hint: ")).count(), 6, "{refused:?}");
+}
+
+#[test]
+fn a_file_that_is_missing_is_told_with_the_key_and_the_line_that_name_it() {
+    let folder = Folder::without_cloud();
+    std::fs::remove_file(folder.path("jwt.secret")).unwrap();
+    let config = folder.config();
+    let hint =
+        format!("{config}:11 `auth.jwt[0].secret_file` names it; relative paths begin at the configuration's folder");
+    assert_eq!(problems(&folder)[0]["hint"], hint);
 }
 
 #[test]

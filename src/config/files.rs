@@ -1,0 +1,83 @@
+//! The files that a configuration names: what each of them is, and which key names it.
+//!
+//! The sections tell them while they are read, so they are known also where another key is wrong.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::auth::{Algorithm, KeySource};
+use crate::domain::{Mistake, Mistakes};
+use crate::server::TlsSettings;
+
+/// A file that the configuration names, or several that belong together, and what it is to be read as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamedFile {
+    /// An issuer's keys, and the algorithms that they are for.
+    IssuerKeys(KeySource, Vec<Algorithm>),
+    /// The policy.
+    Policy(PathBuf),
+    /// Our keys.
+    Credentials(PathBuf),
+    /// Certificate, private key and, where they are asked for, the authorities of clients.
+    Tls(TlsSettings),
+    /// The audit's file, which need not exist.
+    Audit(PathBuf),
+}
+
+/// All files that a configuration names, as far as its keys could be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    files: Vec<NamedFile>,
+    /// The key that names each path, and where it stands.
+    named_by: BTreeMap<String, String>,
+}
+
+impl Files {
+    /// The files, in the order in which the sections name them.
+    pub fn iter(&self) -> impl Iterator<Item = &NamedFile> {
+        self.files.iter()
+    }
+
+    /// The mistake; one about a file of these that has no hint gets the key and the line that name the file.
+    #[must_use]
+    pub fn explain(&self, mistake: Mistake) -> Mistake {
+        match (mistake.hint_text(), self.named_by.get(mistake.place())) {
+            (None, Some(key)) => {
+                mistake.hint(format!("{key} names it; relative paths begin at the configuration's folder"))
+            }
+            (Some(_), _) | (None, None) => mistake,
+        }
+    }
+
+    pub(super) fn add(&mut self, file: NamedFile) {
+        self.files.push(file);
+    }
+
+    /// Notes that the key `key`, which stands where `mistake` would, names `file`.
+    pub(super) fn note(&mut self, file: &Path, key: &str, mistake: &Mistake) {
+        let line = mistake.line().map(|line| format!(":{line}")).unwrap_or_default();
+        let key = format!("{}{line} `{key}`", mistake.place());
+        self.named_by.entry(file.display().to_string()).or_insert(key);
+    }
+}
+
+/// A configuration that cannot be used, and the files that it names all the same.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// What is wrong with the configuration itself.
+    pub mistakes: Mistakes,
+    /// None where the text is no TOML: what it means would be a guess.
+    pub files: Files,
+}
+
+impl From<Broken> for Mistakes {
+    fn from(broken: Broken) -> Self {
+        broken.mistakes
+    }
+}
+
+impl From<Mistakes> for Broken {
+    fn from(mistakes: Mistakes) -> Self {
+        Self { mistakes, files: Files::default() }
+    }
+}
