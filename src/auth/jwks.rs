@@ -51,7 +51,9 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 pub(super) fn keys(place: &str, text: &[u8], allowed: &[Algorithm]) -> Result<Vec<Key>, Mistakes> {
     let set = Object::parse(text).map_err(|why| {
         let what = format!("is not JSON in which every member stands once, at column {}", why.column());
-        Mistake::new(place, what).at_line(why.line())
+        Mistake::new(place, what)
+            .at_line(why.line())
+            .hint("fetch the JWK set anew from the issuer's jwks_uri: {\"keys\": […]}")
     })?;
     let Some(Json::List(entries)) = set.get("keys") else {
         let mistake = Mistake::new(place, "is not a JWK set: it has no list `keys`");

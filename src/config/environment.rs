@@ -66,7 +66,8 @@ impl Variables {
     fn take(&mut self, path: String, name: String, value: String) {
         let refused = |what: String| Mistake::new(in_words(&name), what);
         if value.contains(char::REPLACEMENT_CHARACTER) {
-            self.mistakes.push(refused("holds bytes that are not UTF-8".to_owned()));
+            let what = "holds bytes that are not UTF-8".to_owned();
+            self.mistakes.push(refused(what).hint("set it anew, as UTF-8"));
         } else if let Some(other) = self.set.get(&path) {
             self.mistakes.push(refused(format!("sets `{path}`, as {} does", other.name)).hint("unset one of the two"));
         } else {

@@ -19,8 +19,9 @@ pub(super) fn keys() -> Result<Keys, Mistake> {
     let secret_id = required(SECRET_ID)?;
     let secret_key = required(SECRET_KEY)?;
     let token = variable(TOKEN)?.filter(|token| !token.is_empty());
-    Keys::new(&secret_id, &secret_key, token.as_ref().map(|token| token.as_str()))
-        .map_err(|why| Mistake::new("environment", format!("the keys of {SECRET_ID} and {SECRET_KEY}: {why}")))
+    Keys::new(&secret_id, &secret_key, token.as_ref().map(|token| token.as_str())).map_err(|why| {
+        Mistake::new("environment", format!("the keys of {SECRET_ID} and {SECRET_KEY}: {why}")).hint(why.hint())
+    })
 }
 
 fn required(name: &str) -> Result<Zeroizing<String>, Mistake> {
@@ -36,7 +37,8 @@ fn variable(name: &str) -> Result<Option<Zeroizing<String>>, Mistake> {
         Ok(value) => Ok(Some(Zeroizing::new(value))),
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => {
-            Err(Mistake::new("environment", format!("the variable {name} holds bytes that are not UTF-8")))
+            Err(Mistake::new("environment", format!("the variable {name} holds bytes that are not UTF-8"))
+                .hint("set it anew: keys are plain ASCII"))
         }
     }
 }

@@ -19,14 +19,15 @@ use crate::domain::Mistake;
 pub(super) fn keys(path: &Path) -> Result<Keys, Mistake> {
     let place = path.display().to_string();
     let bytes = read_secret_file(path)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Mistake::new(place.as_str(), "the key file is not UTF-8"))?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Mistake::new(place.as_str(), "the key file is not UTF-8").hint("save the file as UTF-8"))?;
     let parts = if text.trim_start().starts_with('{') { json(text) } else { ini(text) };
     let parts = parts.map_err(|what| {
         Mistake::new(place.as_str(), what)
             .hint("write `secret_id = …` and `secret_key = …` on a line each, or tccli's JSON with `secretId` and `secretKey`")
     })?;
     Keys::new(&parts.secret_id, &parts.secret_key, parts.token.as_deref())
-        .map_err(|why| Mistake::new(place, why.to_string()))
+        .map_err(|why| Mistake::new(place, why.to_string()).hint(why.hint()))
 }
 
 #[derive(Deserialize, Zeroize, ZeroizeOnDrop)]
@@ -100,6 +101,23 @@ mod tests {
         assert_eq!(pair(ini("secret_id=id\nsecret_key=key\ntoken=tok\n[other]\nsecret_id=no\n")), expected);
         assert_eq!(pair(json(r#"{"secretId":"id","secretKey":"key","token":"tok","type":"x"}"#)), expected);
         assert_eq!(pair(json(r#"{"secret_id":"id","secret_key":"key"}"#)), ("id".into(), "key".into(), None));
+    }
+
+    #[test]
+    fn keys_that_cannot_be_used_are_told_with_what_to_do() {
+        use std::os::unix::fs::PermissionsExt;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+        for (text, hint) in [
+            ("secret_id = \" marker \"\nsecret_key = k\n", "remove the blanks"),
+            ("secret_id =\nsecret_key = marker\n", "copy the SecretId"),
+            ("secret_id = mar ker\nsecret_key = marker\n", "copy it anew"),
+        ] {
+            std::fs::write(file.path(), text).unwrap();
+            let mistake = keys(file.path()).unwrap_err();
+            assert!(mistake.hint_text().is_some_and(|told| told.contains(hint)), "{mistake}");
+            assert!(!mistake.to_string().contains("mar"), "{mistake}");
+        }
     }
 
     #[test]

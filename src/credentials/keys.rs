@@ -112,6 +112,19 @@ pub enum InvalidKeys {
     Character(&'static str),
 }
 
+impl InvalidKeys {
+    /// What to do about it.
+    pub(super) fn hint(self) -> &'static str {
+        match self {
+            Self::Empty(_) => {
+                "copy the SecretId and its SecretKey from the cloud's console, and the token with temporary keys"
+            }
+            Self::Blanks(_) => "remove the blanks and line ends before and after it: they would break every signature",
+            Self::TooLong(..) | Self::Character(_) => "copy it anew, alone and in one line, from where it was made",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

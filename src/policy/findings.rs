@@ -48,11 +48,6 @@ impl<'t> Findings<'t> {
         self.found.push((at, mistake));
     }
 
-    /// Notes what a parser of the format said, which knows no hint.
-    pub(super) fn add_syntax(&mut self, at: usize, what: String) {
-        self.found.push((at, Mistake::new(self.place, what).at_line(self.line(at))));
-    }
-
     /// The value, or the flaw noted at byte `at`.
     pub(super) fn check<T>(&mut self, at: usize, result: Result<T, Flaw>) -> Option<T> {
         result.map_err(|flaw| self.add(at, flaw)).ok()
@@ -97,9 +92,10 @@ mod tests {
     fn lines_are_counted_from_one_and_mistakes_sorted_by_them() {
         let mut findings = Findings::new("a\nbc\n\nd", "p.toml");
         for at in [6, 0, 2, 3, 5] {
-            findings.add_syntax(at, format!("at {at}"));
+            findings.add(at, Flaw::new(format!("at {at}"), "h"));
         }
         let shown = findings.unless_any(()).unwrap_err().to_string();
+        let shown = shown.replace(" (hint: h)", "");
         assert_eq!(shown, "p.toml:1: at 0\np.toml:2: at 2\np.toml:2: at 3\np.toml:3: at 5\np.toml:4: at 6");
     }
 

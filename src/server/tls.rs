@@ -69,7 +69,8 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Mistake> {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         Ok(_) => Err(Mistake::new(place, "holds no certificate")
             .hint("a PEM file is needed, with `-----BEGIN CERTIFICATE-----` in it")),
-        Err(why) => Err(Mistake::new(place, format!("is not PEM: {why}"))),
+        Err(why) => Err(Mistake::new(place, format!("is not PEM: {why}"))
+            .hint("a PEM file is needed, with `-----BEGIN CERTIFICATE-----` in it")),
     }
 }
 
@@ -88,6 +89,7 @@ fn client_verifier(path: &Path, provider: Arc<CryptoProvider>) -> Result<Arc<dyn
     for certificate in certificates(path)? {
         roots.add(certificate).map_err(|why| {
             Mistake::new(place.as_str(), format!("holds a certificate that cannot be an authority: {why}"))
+                .hint("give the certificates of those that sign your clients' certificates")
         })?;
     }
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)

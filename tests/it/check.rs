@@ -155,6 +155,25 @@ fn a_file_that_is_missing_is_told_with_the_key_and_the_line_that_name_it() {
 }
 
 #[test]
+fn a_file_in_another_format_than_its_own_is_told_with_what_to_write() {
+    let folder = Folder::without_cloud();
+    folder.change("gateway.toml", "\"HS256\"", "\"RS256\"");
+    folder.change("gateway.toml", "secret_file = \"jwt.secret\"", "jwks_file = \"issuer.json\"");
+    folder.write("issuer.json", "-----BEGIN PUBLIC KEY-----\n");
+    folder.write("policy.toml", "{\"version\": \"2.0\"}\n");
+    let hint_at = |name: &str| {
+        let told = problems(&folder);
+        let problem = told.iter().find(|problem| is_at(problem, &folder.path_text(name), Some(1)));
+        problem.unwrap_or_else(|| panic!("{name} is not in {told:#?}"))["hint"].as_str().unwrap().to_owned()
+    };
+    assert!(hint_at("issuer.json").contains("jwks_uri"));
+    assert!(hint_at("policy.toml").contains("ends in .json"));
+    folder.change("gateway.toml", "policy.toml", "policy.json");
+    folder.write("policy.json", "{'version': '2.0'}\n");
+    assert!(hint_at("policy.json").contains("double quotes"));
+}
+
+#[test]
 fn keys_that_are_only_in_the_environment_of_the_service_are_no_problem() {
     let folder = Folder::without_cloud();
     folder.take_keys_from_environment();

@@ -14,6 +14,7 @@ use super::{Field, Findings, Flaw, Node, Value, quoted};
 
 /// The schema is four levels deep; every level is read once more for the one below it.
 const DEEPEST: usize = 16;
+const HINT: &str = "texts and keys stand in double quotes, a comma between two entries and none after the last";
 
 pub(super) fn read<'t>(text: &'t str, findings: &mut Findings<'_>) -> Option<Node<'t>> {
     let mut tree = Tree { text, findings, broken: false };
@@ -76,7 +77,7 @@ impl<'t> Tree<'t, '_, '_> {
         let at = at + within.map(str::len).sum::<usize>();
         let sentence = why.to_string();
         let what = sentence.rsplit_once(" at line ").map_or(sentence.as_str(), |(what, _)| what);
-        self.findings.add_syntax(at, format!("not JSON: {what}"));
+        self.findings.add(at, Flaw::new(format!("not JSON: {what}"), HINT));
         Node { at, value: Value::Other("unreadable") }
     }
 }

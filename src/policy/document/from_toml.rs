@@ -3,13 +3,17 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Field, Findings, Node, Value};
+use super::{Field, Findings, Flaw, Node, Value};
+
+const HINT: &str =
+    "texts stand in double quotes, each key once in its table; a policy in JSON has a name that ends in .json";
 
 pub(super) fn read<'t>(text: &'t str, findings: &mut Findings<'_>) -> Option<Node<'t>> {
     match DeTable::parse(text) {
         Ok(root) => Some(Node { at: 0, value: table(root.into_inner()) }),
         Err(why) => {
-            findings.add_syntax(why.span().map_or(0, |span| span.start), format!("not TOML: {}", why.message()));
+            let flaw = Flaw::new(format!("not TOML: {}", why.message()), HINT);
+            findings.add(why.span().map_or(0, |span| span.start), flaw);
             None
         }
     }
