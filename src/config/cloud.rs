@@ -99,6 +99,7 @@ fn wrong_endpoint(why: InvalidEndpoint) -> Wrong {
             let hint = format!("{why}; set unsafe_endpoint = true if you trust whoever answers there");
             Wrong::new("is a host that is not trusted unasked", hint)
         }
+        InvalidEndpoint::Localhost => Wrong::new("is a host that is not trusted unasked", why.to_string()),
         InvalidEndpoint::NotAUri | InvalidEndpoint::Scheme | InvalidEndpoint::MoreThanAnAddress => {
             Wrong::new("cannot be used", why.to_string())
         }

@@ -40,6 +40,8 @@ impl Endpoint {
         let official = scheme == Scheme::HTTPS && authority.host().to_ascii_lowercase().ends_with(OFFICIAL_SUFFIX);
         if anywhere || official || is_loopback(authority.host()) {
             Ok(Self { scheme, authority })
+        } else if authority.host().eq_ignore_ascii_case("localhost") {
+            Err(InvalidEndpoint::Localhost)
         } else {
             Err(InvalidEndpoint::NeedsUnsafe)
         }
@@ -86,6 +88,9 @@ pub enum InvalidEndpoint {
     /// A path, query, fragment or user information.
     #[error("an endpoint is scheme, host and port only")]
     MoreThanAnAddress,
+    /// The name, which need not lead to loopback.
+    #[error("write 127.0.0.1: the name `localhost` is whatever the resolver says")]
+    Localhost,
     /// A host that signed requests do not go to unasked.
     #[error("signed requests go only to a loopback address or to `https://*.myqcloud.com`")]
     NeedsUnsafe,
@@ -110,13 +115,21 @@ mod tests {
             "https://myqcloud.com.evil.test",
             "https://evilmyqcloud.com",
             "https://127.0.0.1.evil.test",
-            "http://localhost:8000",
             "http://10.0.0.1",
             "http://0.0.0.0:1",
         ] {
             assert_eq!(Endpoint::parse(text, false), Err(InvalidEndpoint::NeedsUnsafe), "{text}");
             assert!(Endpoint::parse(text, true).is_ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_name_localhost_is_told_apart_and_needs_the_operators_word_too() {
+        for text in ["http://localhost:8000", "https://LocalHost"] {
+            assert_eq!(Endpoint::parse(text, false), Err(InvalidEndpoint::Localhost), "{text}");
+            assert!(Endpoint::parse(text, true).is_ok(), "{text}");
+        }
+        assert_eq!(Endpoint::parse("http://localhost.evil.test", false), Err(InvalidEndpoint::NeedsUnsafe));
     }
 
     #[test]

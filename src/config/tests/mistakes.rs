@@ -96,6 +96,7 @@ fn a_value_that_cannot_be_read_is_told_with_how_to_write_it() {
 #[test]
 fn an_endpoint_that_is_not_trusted_needs_the_operators_word_and_is_not_repeated() {
     assert_told(&only("[ci]\nendpoint = 'http://10.0.0.1'"), 2, "not trusted", "unsafe_endpoint = true");
+    assert_told(&only("[ci]\nendpoint = 'http://localhost:3'"), 2, "not trusted", "write 127.0.0.1");
     let mistake = only("[ci]\nendpoint = 'https://u:marker@h'");
     assert_told(&mistake, 2, "cannot be used", "scheme, host and port only");
     assert!(!mistake.to_string().contains("marker"));
