@@ -43,7 +43,6 @@ enum Command {
     Verify(verify::VerifyArgs),
     Token(token::TokenArgs),
     StandIn(stand_in::StandInArgs),
-    #[command(hide = true)]
     Healthcheck(healthcheck::HealthcheckArgs),
 }
 
@@ -80,5 +79,19 @@ fn on_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work),
         Err(why) => status::complain(Status::Failure, format_args!("the runtime cannot start: {why}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_stands_in_the_help_with_a_line_about_it() {
+        for command in CommandLine::command().get_subcommands() {
+            assert!(!command.is_hide_set() && command.get_about().is_some(), "{}", command.get_name());
+        }
     }
 }
