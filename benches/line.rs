@@ -1,24 +1,47 @@
 //! The gateway's own work on a request, step by step; `cargo bench --bench line`.
 //!
-//! Steps that wait (the body, the audit, the cloud) are not here: see `request_overhead_seconds` in `/metrics`.
+//! `the whole line` is a request without its call: all twelve steps but sending and reading the answer, in one process
+//! and on one thread, without sockets, log and audit file. What a socket and the cloud add: `whole_process`.
 #![allow(clippy::unwrap_used, clippy::allow_attributes, missing_docs, reason = "a bench may be blunt")]
 
 use std::hint::black_box;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use ci_gateway::api::Api;
 use ci_gateway::auth::{Algorithm, Authenticator, DevelopmentClaims, IssuerSettings, KeySource, SigningSecret, mint};
 use ci_gateway::ci::{self, Asked, Operation, Reply};
+use ci_gateway::cli::Gateway;
+use ci_gateway::config::Config;
 use ci_gateway::credentials::Keys;
 use ci_gateway::domain::{Bucket, Region, Service, Verb};
-use ci_gateway::signing::Window;
+use ci_gateway::signing::{Stages, View, Window};
 use criterion::{Criterion, criterion_group, criterion_main};
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::Empty;
 use jiff::Timestamp;
+use tempfile::TempDir;
+use tower::Service as _;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 /// The answer of the product page.
 const ANSWER: &str = "<Response>\n<RequestId>NjJmMzRlZGZfOTBmYTUwNjRfNzI0MV8x</RequestId>\n<AsrBucket>\n<BucketId>test-1234567890</BucketId>\n<Name>test-1234567890</Name>\n<Region>ap-chongqing</Region>\n<CreateTime>2022-08-09T16:23:11+0800></CreateTime>\n</AsrBucket>\n</Response>";
+
+const CONFIGURATION: &str = r#"
+server.listen = "127.0.0.1:0"
+admin.listen = "127.0.0.1:0"
+policy.file = "policy.toml"
+credentials = { source = "file", file = "tencent.keys" }
+ci = { default_region = "ap-chongqing", endpoint = "http://127.0.0.1:9" }
+[[auth.jwt]]
+issuer = "me"
+audience = "ci-gateway"
+algorithms = ["HS256"]
+secret_file = "jwt.secret"
+"#;
 
 fn bucket_and_region() -> (Bucket, Region) {
     ("test-1234567890".parse().unwrap(), "ap-chongqing".parse().unwrap())
@@ -38,6 +61,13 @@ fn authenticate(c: &mut Criterion) {
     };
     let authenticator = Authenticator::load(&[issuer]).unwrap();
     let now = Timestamp::now();
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {}", token(now)).parse().unwrap())]);
+    c.bench_function("authenticate/HS256", |b| {
+        b.iter(|| authenticator.authenticate(black_box(&headers), now).unwrap())
+    });
+}
+
+fn token(now: Timestamp) -> String {
     let claims = DevelopmentClaims {
         issuer: "me".to_owned(),
         audience: "ci-gateway".to_owned(),
@@ -46,10 +76,53 @@ fn authenticate(c: &mut Criterion) {
         issued_at: now,
         lifetime: Duration::from_secs(3600),
     };
-    let token = mint(&SigningSecret::shared(SECRET).unwrap(), &claims).unwrap();
-    let headers = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())]);
-    c.bench_function("authenticate/HS256", |b| {
-        b.iter(|| authenticator.authenticate(black_box(&headers), now).unwrap())
+    mint(&SigningSecret::shared(SECRET).unwrap(), &claims).unwrap()
+}
+
+/// A gateway's files; the cloud is a port on which nobody answers, for nothing is sent.
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for (name, content) in [
+        ("jwt.secret", std::str::from_utf8(SECRET).unwrap()),
+        ("tencent.keys", "secret_id = AKIDEXAMPLE\nsecret_key = examplesecretkeyexamplesecretkey\n"),
+        ("policy.toml", "version = \"2.0\"\n[users]\nalice = [\"ci:*\"]\n"),
+        ("gateway.toml", CONFIGURATION),
+    ] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+        std::fs::set_permissions(folder.path().join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    folder
+}
+
+fn whole_line(c: &mut Criterion) {
+    let folder = folder();
+    // One thread: with more, the bench would measure how fast they wake each other.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = Config::load(&folder.path().join("gateway.toml")).unwrap();
+    let gateway = runtime.block_on(Gateway::start(config, None)).unwrap();
+    let mut api = Api::new(Arc::clone(gateway.shared()));
+    let bearer = format!("Bearer {}", token(Timestamp::now()));
+    let mut ask = || {
+        let request = Request::post("/v1/buckets/test-1234567890/smart-audio?validate_only=true")
+            .header(AUTHORIZATION, bearer.as_str())
+            .body(Empty::<Bytes>::new())
+            .unwrap();
+        runtime.block_on(api.call(black_box(request))).unwrap()
+    };
+    assert_eq!(ask().status(), StatusCode::OK);
+    c.bench_function("the whole line/validate_only", |b| b.iter(&mut ask));
+}
+
+/// The header alone, of the request that has the most in it.
+fn authorization(c: &mut Criterion) {
+    let keys = Keys::new("AKIDEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAM", "examplesecretkeyexamplesecretkey", None).unwrap();
+    let window = Window::around(Timestamp::now(), Duration::from_secs(300));
+    let headers = [("host", "test-1234567890.ci.ap-chongqing.myqcloud.com"), ("content-length", "0")];
+    c.bench_function("authorization", |b| {
+        b.iter(|| {
+            let view = View { method: "POST", path: "/asrbucket", params: &[], headers: black_box(&headers) };
+            Stages::compute(view, &keys, window).unwrap().authorization(keys.secret_id()).to_string()
+        });
     });
 }
 
@@ -73,5 +146,5 @@ fn read(c: &mut Criterion) {
     c.bench_function("read the answer", |b| b.iter(|| ci::read(operation, asked, black_box(reply)).unwrap()));
 }
 
-criterion_group!(benches, authenticate, sign, read);
+criterion_group!(benches, authenticate, authorization, sign, read, whole_line);
 criterion_main!(benches);
