@@ -107,7 +107,7 @@ fn whole_line(c: &mut Criterion) {
             .header(AUTHORIZATION, bearer.as_str())
             .body(Empty::<Bytes>::new())
             .unwrap();
-        runtime.block_on(api.call(black_box(request))).unwrap()
+        runtime.block_on(async { api.call(black_box(request)).await }).unwrap()
     };
     assert_eq!(ask().status(), StatusCode::OK);
     c.bench_function("the whole line/validate_only", |b| b.iter(&mut ask));
