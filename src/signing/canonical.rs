@@ -1,6 +1,6 @@
 //! Query parameters and headers in the one order and spelling that is signed (steps 3 and 4).
 
-use std::fmt::Write;
+use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
@@ -41,7 +41,11 @@ impl Canonical {
     ) -> Result<Self, SigningError> {
         let mut pairs: Vec<(String, &str)> = pairs
             .into_iter()
-            .map(|(name, value)| (escape(name).to_string().to_ascii_lowercase(), kind.trimmed(value)))
+            .map(|(name, value)| {
+                let mut name = String::from(Cow::from(escape(name)));
+                name.make_ascii_lowercase();
+                (name, kind.trimmed(value))
+            })
             .collect();
         pairs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let (mut list, mut text) = (String::new(), String::new());
@@ -58,8 +62,9 @@ impl Canonical {
                 text.push('&');
             }
             list.push_str(name);
-            // Writing to a String cannot fail.
-            let _written = write!(text, "{name}={}", escape(value));
+            text.push_str(name);
+            text.push('=');
+            text.extend(escape(value));
         }
         Ok(Self { list, text })
     }

@@ -6,7 +6,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::Window;
 use crate::credentials::SecretKey;
 
 /// Hexadecimal text of a SHA-1.
@@ -19,9 +18,9 @@ pub(super) type Digest = [u8; 40];
 pub(super) struct SignKey(Digest);
 
 impl SignKey {
-    /// The one place where the SecretKey is read.
-    pub(super) fn derive(secret: &SecretKey, window: Window) -> Self {
-        Self(hmac_sha1(secret.expose(), window.to_string().as_bytes()))
+    /// The one place where the SecretKey is read; `key_time` is the text of a window.
+    pub(super) fn derive(secret: &SecretKey, key_time: &str) -> Self {
+        Self(hmac_sha1(secret.expose(), key_time.as_bytes()))
     }
 
     /// Step 7: the 40 characters themselves are the key, not the 20 bytes that they spell.
@@ -59,5 +58,5 @@ fn hmac_sha1(key: &[u8], message: &[u8]) -> Digest {
 }
 
 fn text(digest: &Digest) -> String {
-    digest.iter().copied().map(char::from).collect()
+    String::from_utf8_lossy(digest).into_owned()
 }

@@ -38,8 +38,9 @@ impl Stages {
         let params = Canonical::of(Kind::Parameter, view.params.iter().copied())?;
         let headers = Canonical::of(Kind::Header, view.headers.iter().copied())?;
         let http_string = http_string(view, &params, &headers)?;
-        let string_to_sign = format!("sha1\n{window}\n{}\n", sha1_hex(&http_string));
-        let signature = SignKey::derive(keys.secret_key(), window).sign(&string_to_sign);
+        let key_time = window.to_string();
+        let string_to_sign = ["sha1\n", &key_time, "\n", &sha1_hex(&http_string), "\n"].concat();
+        let signature = SignKey::derive(keys.secret_key(), &key_time).sign(&string_to_sign);
         Ok(Self {
             window,
             header_list: headers.list,
@@ -96,7 +97,7 @@ fn http_string(view: View<'_>, params: &Canonical, headers: &Canonical) -> Resul
         return Err(SigningError::Method);
     }
     let method = view.method.to_ascii_lowercase();
-    Ok(format!("{method}\n{}\n{}\n{}\n", view.path, params.text, headers.text))
+    Ok([&method, "\n", view.path, "\n", &params.text, "\n", &headers.text, "\n"].concat())
 }
 
 /// Why a request has no signature.
@@ -149,7 +150,7 @@ mod tests {
             let keys = Keys::new(text(vector, "secret_id"), text(vector, "secret_key"), None).unwrap();
             let window: Window = text(vector, "key_time").parse().unwrap();
             assert_eq!(
-                SignKey::derive(keys.secret_key(), window).expose(),
+                SignKey::derive(keys.secret_key(), &window.to_string()).expose(),
                 text(vector, "sign_key"),
                 "{name}: sign key"
             );
