@@ -108,7 +108,7 @@ impl fmt::Display for Summary<'_> {
         self.cloud(f)?;
         match &config.audit.file {
             Some(file) => row(f, "audit", file.display())?,
-            None => row(f, "audit", "in the log alone")?,
+            None => row(f, "audit", "no file: only the finished line in the log")?,
         }
         row(f, "in flight", format_args!("{} at most", config.limits.in_flight))?;
         for variable in &config.set_by_environment {
