@@ -19,4 +19,4 @@ pub use operation::Operation;
 pub use request::request;
 pub use response::{Answer, Asked, Enrolment, Reply, Unserved, What, read};
 pub use words::{FaultCode, RequestId};
-pub use xml::Unreadable;
+pub use xml::{LARGEST_ANSWER, Unreadable};

@@ -185,7 +185,7 @@ impl Words {
             request_id: Option<String>,
         }
         let Some(error) = Some(body)
-            .filter(|body| body.len() <= xml::LARGEST)
+            .filter(|body| body.len() <= xml::LARGEST_ANSWER)
             .and_then(|body| serde_json::from_slice::<Error>(body).ok())
         else {
             return Self::default();

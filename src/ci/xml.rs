@@ -8,7 +8,7 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 
 /// The largest answer that is looked at, in bytes. Real ones have some hundred.
-pub(super) const LARGEST: usize = 64 * 1024;
+pub const LARGEST_ANSWER: usize = 64 * 1024;
 const DEEPEST: usize = 16;
 const MOST_ELEMENTS: usize = 1024;
 const MOST_ATTRIBUTES: usize = 16;
@@ -88,7 +88,7 @@ pub enum Unreadable {
 
 /// The root element of the document in `bytes`.
 pub(super) fn parse(bytes: &[u8]) -> Result<Element, Unreadable> {
-    if bytes.len() > LARGEST {
+    if bytes.len() > LARGEST_ANSWER {
         return Err(Unreadable::TooLarge);
     }
     let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::Encoding)?;

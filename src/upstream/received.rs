@@ -10,10 +10,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use super::SendError;
-use crate::ci::Reply;
+use crate::ci::{LARGEST_ANSWER, Reply};
 
-/// The largest body that is read; the same limit as that of the reader in `ci`.
-const LARGEST_BODY: usize = 64 * 1024;
 /// The statuses of an answer (RFC 9110 section 15). A 101 that nobody asked for and a 999 say neither yes nor no.
 const FINAL_STATUSES: RangeInclusive<u16> = 200..=599;
 /// A wish of Cloud Infinite's to be left alone is passed on, but not for longer than this.
@@ -34,7 +32,7 @@ impl Received {
         if !FINAL_STATUSES.contains(&head.status.as_u16()) {
             return Err(SendError::NotHttp(format!("the status {}", head.status.as_u16()).into()));
         }
-        let body = Limited::new(body, LARGEST_BODY)
+        let body = Limited::new(body, LARGEST_ANSWER)
             .collect()
             .await
             .map_err(|why| if why.is::<LengthLimitError>() { SendError::TooLarge } else { SendError::Truncated })?;
