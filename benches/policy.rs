@@ -51,7 +51,7 @@ fn decide(criterion: &mut Criterion, name: &str, policy: &Policy) {
     let bucket: Bucket = "media-7-1234567890".parse().expect("a bucket");
     let region: Region = "ap-chongqing".parse().expect("a region");
     let action: Action = "ci:CreateAsrBucket".parse().expect("an action");
-    let context = Context { now: "2026-11-22T00:00:00Z".parse().expect("a time") };
+    let context = Context { now: "2026-11-22T00:00:00Z".parse().expect("a time"), ip: None };
     let groups = ["speech", "platform", "everyone-at-work"];
     for (who, caller) in [("permit", "svc-3"), ("denied", "nobody")] {
         let caller = Caller::new(caller, groups, "https://issuer.example").expect("a caller");

@@ -14,7 +14,7 @@ mod service;
 
 pub use action::{Action, UnknownAction};
 pub use bucket::{AppId, Bucket, InvalidBucket};
-pub use caller::{Caller, InvalidCaller};
+pub use caller::{Caller, Claim, Claims, InvalidCaller, Method};
 pub use code::{Code, Outcome};
 pub use mistake::{Mistake, Mistakes, nearest};
 pub use printable::is_printable;

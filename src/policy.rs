@@ -21,6 +21,7 @@ mod rules;
 mod laws;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -50,8 +51,10 @@ pub struct Policy {
 /// What a decision depends on besides caller, action and resource.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
-    /// The time of the request: statements end at their `not_after`.
+    /// The time of the request: statements end at their `not_after`, and `qcs:current_time` is this.
     pub now: Timestamp,
+    /// The address that asks, `qcs:ip`; `None` if it cannot be known.
+    pub ip: Option<IpAddr>,
 }
 
 impl Policy {

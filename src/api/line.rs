@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
+use rustls_pki_types::CertificateDer;
 use tokio::time::Instant;
 
 use super::error::{Ended, Error};
@@ -17,10 +18,10 @@ use super::shared::{Shared, Snapshot};
 use super::trail::{Sent, Trail};
 use super::{Peer, Refusal, Unready, answer, body, problem};
 use crate::audit::Intent;
-use crate::auth::Refused;
+use crate::auth::{Presented, Refused};
 use crate::ci::{self, Asked, Operation, Unserved};
 use crate::domain::{Caller, Code, Outcome};
-use crate::policy::{Context, Permit, Resource};
+use crate::policy::{Permit, Resource};
 use crate::signing::{SignedRequest, Window};
 use crate::upstream::Received;
 
@@ -85,7 +86,7 @@ where
 {
     let target = Arc::new(target);
     trail.target = Some(Arc::clone(&target));
-    let caller = Arc::new(authenticate(shared, snapshot, head, trail)?);
+    let caller = authenticate(shared, snapshot, head, trail)?;
     trail.caller = Some(Arc::clone(&caller));
     let _place = admit(shared, &caller)?;
     let permit = decide(shared, snapshot, &caller, &target, trail)?;
@@ -102,8 +103,10 @@ where
 }
 
 /// Step 2.
-fn authenticate(shared: &Shared, snapshot: &Snapshot, head: &Parts, trail: &Trail) -> Result<Caller, Error> {
-    let result = snapshot.authenticator.authenticate(&head.headers, trail.now());
+fn authenticate(shared: &Shared, snapshot: &Snapshot, head: &Parts, trail: &Trail) -> Result<Arc<Caller>, Error> {
+    let certificate = head.extensions.get::<Arc<CertificateDer<'static>>>().map(AsRef::as_ref);
+    let presented = Presented { headers: &head.headers, certificate };
+    let result = snapshot.authenticator.authenticate(presented, trail.now());
     let word = match &result {
         Ok(_) => "ok",
         Err(Refused::NoCredentials) => "no_credentials",
@@ -131,7 +134,7 @@ fn decide(
 ) -> Result<Permit, Error> {
     let action = target.operation.action();
     let resource = Resource::bucket(&target.bucket, &target.region);
-    let decision = snapshot.policy.decide(caller, action, resource, &Context { now: trail.now() });
+    let decision = snapshot.policy.decide(caller, action, resource, &trail.context());
     let word = decision.verdict().as_str();
     shared.metrics().policy_decision(action, word);
     trail.decision = Some(word);

@@ -15,6 +15,7 @@ use super::shared::Shared;
 use crate::audit::{self, Finished, UpstreamSeen};
 use crate::ci::{self, FaultCode};
 use crate::domain::{Action, Caller, Code, Outcome};
+use crate::policy::Context;
 
 /// What is known of a request so far.
 ///
@@ -83,6 +84,11 @@ impl Trail {
     /// The time by which this request is judged: the clock was read once, at its beginning.
     pub(super) fn now(&self) -> Timestamp {
         self.began_at.saturating_add(self.began.elapsed()).unwrap_or(self.began_at)
+    }
+
+    /// What the policy is told besides who asks for what.
+    pub(super) fn context(&self) -> Context {
+        Context { now: self.now(), ip: self.peer.map(|Peer(address)| address.ip().to_canonical()) }
     }
 
     /// When the request has to be answered.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
-use http::HeaderMap;
 use jiff::Timestamp;
 
 use super::claims::Rules;
 use super::jwt::Unverified;
 use super::keys::KeyRing;
-use super::{IssuerSettings, Reason, Refused, bearer};
+use super::{IssuerSettings, Presented, Reason, Refused, bearer};
 use crate::domain::{Caller, Mistake, Mistakes};
 
 /// The issuers whose tokens are accepted, with their keys at hand. It never changes: new keys are a new one.
@@ -44,12 +44,12 @@ impl Authenticator {
         Mistakes::unless_any(mistakes, Self { issuers: issuers.into() })
     }
 
-    /// The caller whose token stands in `headers` and holds at `now`.
+    /// The caller whose credentials are `presented` and hold at `now`.
     ///
     /// # Errors
     /// [`Refused`], which carries nothing of the token.
-    pub fn authenticate(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Refused> {
-        self.caller(bearer::token(headers)?, now).map_err(Refused::BadToken)
+    pub fn authenticate(&self, presented: Presented<'_>, now: Timestamp) -> Result<Arc<Caller>, Refused> {
+        self.caller(bearer::token(presented.headers)?, now).map(Arc::new).map_err(Refused::BadToken)
     }
 
     /// The exact `iss` of every accepted issuer, as configured.

@@ -203,7 +203,7 @@ mod tests {
         let value = format!("Bearer {}", token(&args, now()).unwrap()).parse().unwrap();
         let caller = Authenticator::load(&[settings])
             .unwrap()
-            .authenticate(&HeaderMap::from_iter([(AUTHORIZATION, value)]), now())
+            .authenticate((&HeaderMap::from_iter([(AUTHORIZATION, value)])).into(), now())
             .unwrap();
         assert_eq!((caller.name(), caller.groups().collect::<Vec<_>>()), ("alice", vec!["a", "b"]));
     }

@@ -1,5 +1,7 @@
 //! Who called us, after authentication.
 
+use std::collections::BTreeMap;
+
 use super::is_printable;
 
 /// Longest name of a caller or of a group, in bytes.
@@ -8,15 +10,59 @@ const LONGEST_NAME: usize = 256;
 /// A caller whose identity has been proved.
 ///
 /// Made by `auth` from a verified credential, and by the policy commands from what an operator asks about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Caller {
     name: Box<str>,
     groups: Box<[Box<str>]>,
     issuer: Box<str>,
+    method: Method,
+    claims: Claims,
+}
+
+/// The kind of credential by which a caller is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// A JSON web token.
+    Token,
+    /// An API key.
+    ApiKey,
+    /// A client certificate.
+    Certificate,
+}
+
+impl Method {
+    /// The word in records and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "jwt",
+            Self::ApiKey => "api_key",
+            Self::Certificate => "mtls",
+        }
+    }
+}
+
+/// The verified claims of a caller's token by name, for conditions on `token:<claim>`.
+pub type Claims = BTreeMap<Box<str>, Claim>;
+
+/// What a token says under one name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Claim {
+    /// A string.
+    Text(Box<str>),
+    /// A number.
+    Number(f64),
+    /// `true` or `false`.
+    Bool(bool),
+    /// An array; its members are none of them arrays or objects, or the whole is [`Claim::Other`].
+    List(Box<[Claim]>),
+    /// Something that no condition can compare: an object, an array of arrays, `null`.
+    Other,
 }
 
 impl Caller {
-    /// A caller called `name` (a policy's `user:name`), in `groups` (`group:name`), vouched for by `issuer`.
+    /// A caller called `name` (a policy's `user:name`), in `groups` (`group:name`), vouched for by `issuer`: known by
+    /// a token without further claims, unless [`Self::known_by`] and [`Self::with_claims`] say more.
     ///
     /// # Errors
     /// [`InvalidCaller`] if a name is empty, longer than 256 bytes, or holds a character that is not printable:
@@ -29,10 +75,23 @@ impl Caller {
         let groups: Box<[Box<str>]> = groups.into_iter().map(Into::into).collect();
         let names = groups.iter().map(AsRef::as_ref).chain([name]);
         if names.into_iter().all(is_name) {
-            Ok(Self { name: name.into(), groups, issuer: issuer.into() })
+            let (method, claims) = (Method::Token, Claims::new());
+            Ok(Self { name: name.into(), groups, issuer: issuer.into(), method, claims })
         } else {
             Err(InvalidCaller)
         }
+    }
+
+    /// The caller with what else its token says.
+    #[must_use]
+    pub fn with_claims(self, claims: Claims) -> Self {
+        Self { claims, ..self }
+    }
+
+    /// The caller as one that is known by `method`.
+    #[must_use]
+    pub fn known_by(self, method: Method) -> Self {
+        Self { method, ..self }
     }
 
     /// The name that policies call `user:…`.
@@ -46,10 +105,22 @@ impl Caller {
         self.groups.iter().map(AsRef::as_ref)
     }
 
-    /// Who vouched for the name: the token's `iss`.
+    /// Who vouched for the name: the token's `iss`; for another [`Method`] its word.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// How the caller is known.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// What the caller's token says under `name`.
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<&Claim> {
+        self.claims.get(name)
     }
 }
 

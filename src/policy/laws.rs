@@ -68,7 +68,7 @@ fn policy(statements: &[Said]) -> Policy {
 fn verdict(policy: &Policy, asked: &Asked) -> Verdict {
     let (bucket, region): (Bucket, Region) = (asked.bucket.parse().unwrap(), "ap-chongqing".parse().unwrap());
     let caller = Caller::new(asked.user, asked.groups.iter().copied(), "i").unwrap();
-    let context = Context { now: asked.now.parse().unwrap() };
+    let context = Context { now: asked.now.parse().unwrap(), ip: None };
     policy.decide(&caller, asked.action, Resource::bucket(&bucket, &region), &context).verdict()
 }
 

@@ -21,7 +21,7 @@ fn statement(effect: &str, principal: &str, action: &str, resource: &str) -> Str
 }
 
 fn at(time: &str) -> Context {
-    Context { now: time.parse().unwrap() }
+    Context { now: time.parse().unwrap(), ip: None }
 }
 
 fn decide(policy: &Policy, caller: &Caller, action: &str, bucket: &str) -> Decision {

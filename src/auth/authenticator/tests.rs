@@ -1,5 +1,5 @@
-use http::HeaderValue;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use jiff::ToSpan;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -14,15 +14,17 @@ fn head(authorization: &[u8]) -> HeaderMap {
     HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_bytes(authorization).unwrap())])
 }
 
-fn ask(token: &str) -> Result<Caller, Reason> {
-    authenticator().authenticate(&head(format!("Bearer {token}").as_bytes()), now()).map_err(|refused| match refused {
-        Refused::BadToken(reason) => reason,
-        Refused::NoCredentials => panic!("there was a token"),
+fn ask(token: &str) -> Result<Arc<Caller>, Reason> {
+    authenticator().authenticate((&head(format!("Bearer {token}").as_bytes())).into(), now()).map_err(|refused| {
+        match refused {
+            Refused::BadToken(reason) => reason,
+            Refused::NoCredentials => panic!("there was a token"),
+        }
     })
 }
 
 /// A good HS256 token but for one claim, which is replaced or, with `None`, left out.
-fn with_claim(name: &str, value: Option<Value>) -> Result<Caller, Reason> {
+fn with_claim(name: &str, value: Option<Value>) -> Result<Arc<Caller>, Reason> {
     let mut all = claims(Algorithm::Hs256);
     match value {
         Some(value) => all[name] = value,
@@ -31,11 +33,11 @@ fn with_claim(name: &str, value: Option<Value>) -> Result<Caller, Reason> {
     with_claims_text(&all.to_string())
 }
 
-fn with_claims_text(claims: &str) -> Result<Caller, Reason> {
+fn with_claims_text(claims: &str) -> Result<Arc<Caller>, Reason> {
     ask(&pair(Algorithm::Hs256).sign(&header(Algorithm::Hs256).to_string(), claims))
 }
 
-fn with_header(header: &str) -> Result<Caller, Reason> {
+fn with_header(header: &str) -> Result<Arc<Caller>, Reason> {
     ask(&pair(Algorithm::Hs256).sign(header, &claims(Algorithm::Hs256).to_string()))
 }
 
@@ -56,9 +58,9 @@ fn a_good_token_of_each_algorithm_becomes_its_caller() {
 #[test]
 fn no_token_is_told_apart_from_a_bad_one() {
     let authenticator = authenticator();
-    assert_eq!(authenticator.authenticate(&HeaderMap::new(), now()), Err(Refused::NoCredentials));
-    assert_eq!(authenticator.authenticate(&head(b"Basic YTpi"), now()), Err(Refused::NoCredentials));
-    assert_eq!(authenticator.authenticate(&head(b"Bearer"), now()), Err(Refused::BadToken(Reason::Malformed)));
+    assert_eq!(authenticator.authenticate((&HeaderMap::new()).into(), now()), Err(Refused::NoCredentials));
+    assert_eq!(authenticator.authenticate((&head(b"Basic YTpi")).into(), now()), Err(Refused::NoCredentials));
+    assert_eq!(authenticator.authenticate((&head(b"Bearer")).into(), now()), Err(Refused::BadToken(Reason::Malformed)));
 }
 
 #[test]
@@ -266,7 +268,7 @@ fn the_claims_that_name_caller_and_groups_are_configured() {
     let authenticator = Authenticator::load(&[settings]).unwrap();
     let ask = |claims: Value| {
         let token = pair(Algorithm::Hs256).sign(r#"{"alg":"HS256"}"#, &claims.to_string());
-        authenticator.authenticate(&head(format!("Bearer {token}").as_bytes()), now())
+        authenticator.authenticate((&head(format!("Bearer {token}").as_bytes())).into(), now())
     };
     let mut all = claims(Algorithm::Hs256);
     assert_eq!(ask(all.clone()), Err(Refused::BadToken(Reason::InvalidCaller)));
@@ -327,7 +329,7 @@ fn what_is_minted_for_development_is_accepted_until_it_ends() {
         let caller = ask(&token).unwrap();
         assert_eq!((caller.name(), caller.groups().collect::<Vec<_>>()), ("bob", vec!["team-b"]));
         let later = now().checked_add(91.seconds()).unwrap();
-        let refused = authenticator().authenticate(&head(format!("Bearer {token}").as_bytes()), later);
+        let refused = authenticator().authenticate((&head(format!("Bearer {token}").as_bytes())).into(), later);
         assert_eq!(refused, Err(Refused::BadToken(Reason::Expired)));
     }
 }
@@ -370,7 +372,7 @@ proptest! {
     fn no_header_makes_it_panic_and_none_is_a_caller(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         if let Ok(value) = HeaderValue::from_bytes(&[b"Bearer ", bytes.as_slice()].concat()) {
             let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
-            prop_assert!(authenticator().authenticate(&headers, now()).is_err());
+            prop_assert!(authenticator().authenticate((&headers).into(), now()).is_err());
         }
     }
 
@@ -387,6 +389,6 @@ proptest! {
         prop_assume!(bytes[at] != to);
         bytes[at] = to;
         let headers = head(&[b"Bearer ", bytes.as_slice()].concat());
-        prop_assert!(authenticator().authenticate(&headers, now()).is_err());
+        prop_assert!(authenticator().authenticate((&headers).into(), now()).is_err());
     }
 }
