@@ -6,6 +6,7 @@ mod gateway;
 mod harden;
 mod healthcheck;
 mod named_files;
+mod policy_file;
 mod serve;
 mod sign;
 mod request_file;

@@ -59,6 +59,7 @@ fn as_json(found: &Result<Checked, Vec<Mistake>>) -> serde_json::Value {
         json!({
             "place": problem.place(),
             "line": problem.line(),
+            "column": problem.column(),
             "what": problem.what(),
             "hint": problem.hint_text(),
         })
@@ -198,7 +199,7 @@ mod tests {
         let Err(problems) = check(&folder.path().join("gw.toml")) else { panic!() };
         let shown = Problems { problems: &problems, colour: false }.to_string();
         assert!(shown.ends_with("3 problems\n") && !shown.contains('\x1b'), "{shown}");
-        for part in ["/policy.json:1: ", "ci:CreateAsrBucket", "/keys: cannot be read", "chmod 600"] {
+        for part in ["/policy.json:1:22: ", "ci:CreateAsrBucket", "/keys: cannot be read", "chmod 600"] {
             assert!(shown.contains(part), "{part} in {shown}");
         }
     }

@@ -1,7 +1,7 @@
 //! A gateway put together from its configuration: the one place where all rooms meet.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use tower::ServiceBuilder;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
 use super::named_files;
+use super::policy_file::PolicyFile;
 use crate::api::{Admin, Api, Hooks, Regions, Reloaded, Settings, Shared, Snapshot};
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
 use crate::credentials::Credentials;
 use crate::domain::{Mistake, Mistakes};
-use crate::policy::{Format, Policy};
 use crate::server::{Connections, Drain, Ended, ListenError, Listener, serve};
 use crate::telemetry::Metrics;
 use crate::upstream::Upstream;
@@ -29,6 +29,8 @@ const ADMIN_DRAIN: Duration = Duration::from_millis(500);
 
 /// For the answers to those who have waited in vain, before their connections are cut.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
+/// A policy may do nothing in many places; `ci-gateway policy check` shows all of them.
+const REMARKS_TOLD: usize = 20;
 const REPORT: &str = "this is a bug: please report it";
 
 /// A gateway that runs.
@@ -142,7 +144,7 @@ pub(super) fn checked(config: &Config) -> Result<Snapshot, Mistakes> {
 fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
     let mut mistakes = Vec::new();
     let authenticator = noted(Authenticator::load(&config.issuers), &mut mistakes);
-    let policy = noted(policy(&config.policy_file), &mut mistakes);
+    let policy = noted(PolicyFile::read(&config.policy_file), &mut mistakes);
     let credentials = noted(Credentials::load(&config.credentials).map_err(Mistakes::from), &mut mistakes);
     let upstream = noted(Upstream::new(&config.ci.upstream).map_err(Mistakes::from), &mut mistakes);
     let parts = authenticator.zip(policy).zip(credentials.zip(upstream));
@@ -152,9 +154,12 @@ fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
     let ((authenticator, policy), (credentials, upstream)) =
         parts.ok_or_else(|| Mistake::new("configuration", "a part is missing without a reason").hint(REPORT))?;
     let configuration = shown(config, &policy);
+    for remark in policy.policy.remarks().iter().take(REMARKS_TOLD) {
+        tracing::warn!(problem = %remark, "a part of the policy does nothing here");
+    }
     Ok(Snapshot {
         authenticator,
-        policy,
+        policy: policy.policy,
         credentials,
         regions: Regions { buckets: config.ci.buckets.clone(), default: config.ci.default_region.clone() },
         upstream,
@@ -163,29 +168,21 @@ fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
     })
 }
 
-/// The configuration for `/config`, with the digest of the policy beside the name of its file.
-fn shown(config: &Config, policy: &Policy) -> Value {
+/// The configuration for `/config`, with what the policy is beside the name of its file.
+fn shown(config: &Config, file: &PolicyFile) -> Value {
+    let PolicyFile { policy, attached } = file;
+    let attached: Vec<String> = attached.iter().map(|path| path.display().to_string()).collect();
     let mut shown = config.redacted();
     if let Some(section) = shown.get_mut("policy").and_then(Value::as_object_mut) {
         section.insert("digest".to_owned(), policy.digest().into());
         section.insert("statements".to_owned(), policy.statements().into());
+        section.insert("attached".to_owned(), attached.into());
     }
     shown
 }
 
 fn noted<T>(result: Result<T, Mistakes>, mistakes: &mut Vec<Mistake>) -> Option<T> {
     result.map_err(|found| mistakes.extend(found.into_vec())).ok()
-}
-
-/// The policy in `file`.
-///
-/// # Errors
-/// Every mistake in it.
-pub(super) fn policy(file: &Path) -> Result<Policy, Mistakes> {
-    let place = file.display().to_string();
-    let text = std::fs::read_to_string(file)
-        .map_err(|why| Mistake::new(place.as_str(), format!("the policy cannot be read: {why}")))?;
-    Policy::parse(&text, &place, Format::of(file))
 }
 
 /// The layers only observe: refusals live on the line.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-use super::gateway;
+use super::policy_file::PolicyFile;
 use crate::config::{Broken, Files, NamedFile};
 use crate::credentials::{Credentials, Settings, Source};
 use crate::domain::{Mistake, Mistakes};
@@ -34,7 +34,7 @@ fn is_in_snapshot(file: &NamedFile) -> bool {
 fn mistakes_of(file: &NamedFile) -> Vec<Mistake> {
     match file {
         NamedFile::IssuerKeys(keys, algorithms) => listed(keys.check(algorithms)),
-        NamedFile::Policy(file) => listed(gateway::policy(file)),
+        NamedFile::Policy(file) => listed(PolicyFile::read(file)),
         NamedFile::Credentials(file) => {
             let settings = Settings { source: Source::File(file.clone()), app_ids: Vec::new() };
             Credentials::load(&settings).err().into_iter().collect()

@@ -4,11 +4,12 @@ use std::fmt;
 
 /// One mistake in a configuration, policy or key file.
 ///
-/// Printed as `FILE:LINE: what is wrong (hint: what to do)`; the line is left out where there is none.
+/// Printed as `FILE:LINE:COLUMN: what is wrong (hint: what to do)`; line and column are left out where there are none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     place: Box<str>,
     line: Option<usize>,
+    column: Option<usize>,
     what: Box<str>,
     hint: Option<Box<str>>,
 }
@@ -16,13 +17,19 @@ pub struct Mistake {
 impl Mistake {
     /// A mistake in `place`: a file's path, or words such as `environment variable X`.
     pub fn new(place: impl Into<Box<str>>, what: impl Into<Box<str>>) -> Self {
-        Self { place: place.into(), line: None, what: what.into(), hint: None }
+        Self { place: place.into(), line: None, column: None, what: what.into(), hint: None }
     }
 
     /// The same, at a line counted from 1.
     #[must_use]
     pub fn at_line(self, line: usize) -> Self {
         Self { line: Some(line), ..self }
+    }
+
+    /// The same, at a column counted in characters from 1.
+    #[must_use]
+    pub fn at_column(self, column: usize) -> Self {
+        Self { column: Some(column), ..self }
     }
 
     /// The same, with a sentence on what to do.
@@ -43,6 +50,12 @@ impl Mistake {
         self.line
     }
 
+    /// The column of that line, counted in characters from 1.
+    #[must_use]
+    pub fn column(&self) -> Option<usize> {
+        self.column
+    }
+
     /// What is wrong.
     #[must_use]
     pub fn what(&self) -> &str {
@@ -61,6 +74,9 @@ impl fmt::Display for Mistake {
         f.write_str(&self.place)?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
+        }
+        if let Some(column) = self.column {
+            write!(f, ":{column}")?;
         }
         write!(f, ": {}", self.what)?;
         match &self.hint {

@@ -21,10 +21,15 @@ impl Actions {
         if let Ok(action) = pattern.parse() {
             return Ok(Self::one(action));
         }
+        let actions = Self::among(pattern);
         let name = pattern.strip_prefix("name/").unwrap_or(pattern);
-        let matching = Action::all().filter(|action| glob::fits(name, action.as_str()));
-        let actions = matching.fold(Self::default(), |set, action| set.and(Self::one(action)));
-        if actions == Self::default() { Err(unknown(pattern, name)) } else { Ok(actions) }
+        if actions.is_empty() { Err(unknown(pattern, name)) } else { Ok(actions) }
+    }
+
+    /// The gateway's actions among those that a document written for CAM means by `pattern`; there are many others.
+    pub(super) fn among(pattern: &str) -> Self {
+        let name = pattern.strip_prefix("name/").unwrap_or(pattern);
+        Action::all().filter(|action| glob::fits(name, action.as_str())).fold(Self::default(), Self::with)
     }
 
     /// Whether `action` is in the set.
@@ -35,6 +40,15 @@ impl Actions {
     /// The actions of both sets.
     pub(super) fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    fn with(self, action: Action) -> Self {
+        self.and(Self::one(action))
     }
 
     fn one(action: Action) -> Self {

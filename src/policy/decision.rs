@@ -9,7 +9,7 @@ use crate::policy::Resource;
 /// The policy's answer to one question, and the statement that made it.
 ///
 /// Not `Clone`: one decision gives at most one permit.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Decision {
     action: Action,
@@ -20,7 +20,7 @@ pub struct Decision {
 }
 
 /// What a decision rests on. The names are shared with the policy, so deciding allocates nothing.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ground {
     /// An allow matches and no deny does.
     Allowed(Arc<str>),

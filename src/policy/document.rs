@@ -48,6 +48,9 @@ pub(super) struct Node<'t> {
 /// The values that the schema has a use for, and the names of the others.
 pub(super) enum Value<'t> {
     Text(Cow<'t, str>),
+    /// A number as it is written, without the underscores that TOML allows.
+    Number(Cow<'t, str>),
+    Bool(bool),
     Time(Datetime),
     List(Vec<Node<'t>>),
     Table(Vec<Field<'t>>),
@@ -66,6 +69,8 @@ impl Value<'_> {
     fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "a string",
+            Self::Number(_) => "a number",
+            Self::Bool(_) => "true or false",
             Self::Time(_) => "a date or time",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
@@ -84,7 +89,7 @@ impl<'t> Node<'t> {
     pub(super) fn fields(self, name: &str, findings: &mut Findings<'_>) -> Vec<Field<'t>> {
         match self.value {
             Value::Table(fields) => fields,
-            Value::Text(_) | Value::Time(_) | Value::List(_) | Value::Other(_) => {
+            Value::Text(_) | Value::Number(_) | Value::Bool(_) | Value::Time(_) | Value::List(_) | Value::Other(_) => {
                 findings.add(self.at, self.instead_of(name, "a table", "write keys and values below it"));
                 Vec::new()
             }
@@ -95,7 +100,7 @@ impl<'t> Node<'t> {
     pub(super) fn text(self, name: &str, hint: &str, findings: &mut Findings<'_>) -> Option<(usize, Cow<'t, str>)> {
         match self.value {
             Value::Text(text) => Some((self.at, text)),
-            Value::Time(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
+            Value::Number(_) | Value::Bool(_) | Value::Time(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
                 findings.add(self.at, self.instead_of(name, "a string", hint));
                 None
             }
@@ -107,7 +112,7 @@ impl<'t> Node<'t> {
         match self.value {
             Value::Text(text) => vec![(self.at, text)],
             Value::List(items) => items.into_iter().filter_map(|item| item.text(name, hint, findings)).collect(),
-            Value::Time(_) | Value::Table(_) | Value::Other(_) => {
+            Value::Number(_) | Value::Bool(_) | Value::Time(_) | Value::Table(_) | Value::Other(_) => {
                 findings.add(self.at, self.instead_of(name, "a string or a list of strings", hint));
                 Vec::new()
             }

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use crate::domain::{Mistake, Mistakes, nearest};
+use crate::domain::{Mistake, nearest};
 
 /// The longest part of a policy that a message repeats, in characters.
 const LONGEST_QUOTE: usize = 80;
@@ -19,6 +19,16 @@ impl Flaw {
         Self { what: what.into(), hint: hint.into() }
     }
 
+    /// The same advice, with `before` told first.
+    pub(super) fn after(self, before: &str) -> Self {
+        Self { what: format!("{before}: {}", self.what), ..self }
+    }
+
+    /// The same advice about something else.
+    pub(super) fn about(self, what: impl Into<String>) -> Self {
+        Self { what: what.into(), ..self }
+    }
+
     /// `word` stands where one of `known` should.
     pub(super) fn unknown(kind: &str, word: &str, known: &[&str]) -> Self {
         let hint = match nearest(word, known.iter().copied()) {
@@ -29,23 +39,57 @@ impl Flaw {
     }
 }
 
+/// Why a part of a statement cannot be used. In our own statements all of it is a mistake; in a document that was
+/// written for CAM, only some of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    /// It is not of the language.
+    Wrong(Flaw),
+    /// It is about another service.
+    Foreign(Flaw),
+    /// No request can match it.
+    Never(Flaw),
+    /// It asks for something that is not known here.
+    Unclear(Flaw),
+}
+
+impl Unusable {
+    pub(super) fn into_flaw(self) -> Flaw {
+        match self {
+            Self::Wrong(flaw) | Self::Foreign(flaw) | Self::Never(flaw) | Self::Unclear(flaw) => flaw,
+        }
+    }
+}
+
 /// The mistakes found so far in one text.
 pub(super) struct Findings<'t> {
     text: &'t str,
     place: &'t str,
     line_ends: OnceCell<Vec<usize>>,
     found: Vec<(usize, Mistake)>,
+    remarks: Vec<Mistake>,
 }
 
 impl<'t> Findings<'t> {
     pub(super) fn new(text: &'t str, place: &'t str) -> Self {
-        Self { text, place, line_ends: OnceCell::new(), found: Vec::new() }
+        Self { text, place, line_ends: OnceCell::new(), found: Vec::new(), remarks: Vec::new() }
     }
 
     /// Notes a flaw in what stands at byte `at`.
     pub(super) fn add(&mut self, at: usize, flaw: Flaw) {
-        let mistake = Mistake::new(self.place, flaw.what).at_line(self.line(at)).hint(flaw.hint);
+        let mistake = self.located(at, flaw);
         self.found.push((at, mistake));
+    }
+
+    /// Notes what is allowed but surely not meant, in what stands at byte `at`.
+    pub(super) fn remark(&mut self, at: usize, flaw: Flaw) {
+        let mistake = self.located(at, flaw);
+        self.remarks.push(mistake);
+    }
+
+    fn located(&self, at: usize, flaw: Flaw) -> Mistake {
+        let (line, column) = self.position(at);
+        Mistake::new(self.place, flaw.what).at_line(line).at_column(column).hint(flaw.hint)
     }
 
     /// The value, or the flaw noted at byte `at`.
@@ -53,20 +97,23 @@ impl<'t> Findings<'t> {
         result.map_err(|flaw| self.add(at, flaw)).ok()
     }
 
-    /// The line of byte `at`, counted from 1.
-    pub(super) fn line(&self, at: usize) -> usize {
+    /// Line and column of byte `at`, both counted from 1, columns in characters.
+    pub(super) fn position(&self, at: usize) -> (usize, usize) {
         // Made for the first mistake and kept: a file may have a hundred thousand of them.
         let ends = self.line_ends.get_or_init(|| {
             let bytes = self.text.bytes().enumerate();
             bytes.filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect()
         });
-        ends.partition_point(|end| *end < at) + 1
+        let before = ends.partition_point(|end| *end < at);
+        let begins = before.checked_sub(1).and_then(|last| ends.get(last)).map_or(0, |end| end + 1);
+        let column = self.text.get(begins..at).map_or(0, |text| text.chars().count()) + 1;
+        (before + 1, column)
     }
 
-    /// `value` if nothing is wrong, else the mistakes in the order of their lines.
-    pub(super) fn unless_any<T>(mut self, value: T) -> Result<T, Mistakes> {
+    /// Mistakes in the order of their lines, and remarks.
+    pub(super) fn into_parts(mut self) -> (Vec<Mistake>, Vec<Mistake>) {
         self.found.sort_by_key(|(at, _)| *at);
-        Mistakes::unless_any(self.found.into_iter().map(|(_, mistake)| mistake).collect(), value)
+        (self.found.into_iter().map(|(_, mistake)| mistake).collect(), self.remarks)
     }
 }
 
@@ -94,9 +141,17 @@ mod tests {
         for at in [6, 0, 2, 3, 5] {
             findings.add(at, Flaw::new(format!("at {at}"), "h"));
         }
-        let shown = findings.unless_any(()).unwrap_err().to_string();
-        let shown = shown.replace(" (hint: h)", "");
-        assert_eq!(shown, "p.toml:1: at 0\np.toml:2: at 2\np.toml:2: at 3\np.toml:3: at 5\np.toml:4: at 6");
+        let (mistakes, _) = findings.into_parts();
+        let shown: Vec<String> = mistakes.iter().map(|mistake| mistake.to_string().replace(" (hint: h)", "")).collect();
+        let expected =
+            ["p.toml:1:1: at 0", "p.toml:2:1: at 2", "p.toml:2:2: at 3", "p.toml:3:1: at 5", "p.toml:4:1: at 6"];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn columns_count_characters_and_not_bytes() {
+        let findings = Findings::new("ü = \"é\" x", "p");
+        assert_eq!((findings.position(0), findings.position(10)), ((1, 1), (1, 9)));
     }
 
     #[test]

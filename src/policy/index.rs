@@ -5,6 +5,7 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use crate::domain::{Action, Caller};
 
 use super::actions::Actions;
 use super::principal::Principal;
-use super::statement::{Effect, Statement};
+use super::question::Question;
+use super::statement::{Effect, Part, Statement};
 
 /// How a line of `[users]` is named as a statement.
 pub(super) const SHORT_FORM: &str = "users.";
@@ -28,44 +30,83 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(effect: Effect, actions: Actions, statement: Statement) -> Self {
-        Self { effect, actions, statement: Arc::new(statement) }
+    pub(super) fn new(statement: Arc<Statement>) -> Self {
+        Self { effect: statement.effect, actions: statement.actions, statement }
     }
 
     pub(super) fn effect(&self) -> Effect {
         self.effect
     }
 
-    pub(super) fn actions(&self) -> Actions {
-        self.actions
-    }
-
-    pub(super) fn statement(&self) -> &Statement {
+    pub(super) fn statement(&self) -> &Arc<Statement> {
         &self.statement
     }
+
+    /// How the statement takes part in the decision about `question`.
+    pub(super) fn part(&self, question: &Question<'_>) -> Part<'_> {
+        if self.actions.contains(question.action) { self.statement.part(question) } else { Part::OtherAction }
+    }
+}
+
+/// The principal by which a statement concerns a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Via<'p> {
+    /// `*`.
+    Everyone,
+    /// The caller's own name.
+    User(&'p str),
+    /// A group, of the caller's token or of `[groups]`.
+    Group(&'p str),
+}
+
+impl fmt::Display for Via<'_> {
+    /// As a policy writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everyone => f.write_str("*"),
+            Self::User(name) => write!(f, "user:{name}"),
+            Self::Group(name) => write!(f, "group:{name}"),
+        }
+    }
+}
+
+/// What concerns one group.
+pub(super) struct Group {
+    pub(super) name: Box<str>,
+    pub(super) entries: Box<[Entry]>,
 }
 
 /// The statements, by whom they concern.
 #[derive(Default)]
 pub(super) struct Index {
     everyone: Vec<Entry>,
-    groups: HashMap<Box<str>, Arc<[Entry]>>,
+    groups: HashMap<Box<str>, Arc<Group>>,
     users: HashMap<UserName, User>,
 }
 
 impl Index {
-    /// Every entry that concerns the caller; one may come twice, if two of its principals fit.
-    pub(super) fn concerning<'i>(&'i self, caller: &'i Caller) -> impl Iterator<Item = &'i Entry> {
-        let user = self.users.get(caller.name()).into_iter();
-        let own = user.flat_map(|user| user.entries.iter().chain(user.groups.iter().flat_map(|group| group.iter())));
-        let by_token = caller.groups().filter_map(|group| self.groups.get(group)).flat_map(|group| group.iter());
-        self.everyone.iter().chain(own).chain(by_token)
+    /// Every entry that concerns the caller, and by which principal; a statement may come twice, if two of its
+    /// principals fit.
+    pub(super) fn concerning<'i, 'c>(&'i self, caller: &'c Caller) -> impl Iterator<Item = (Via<'i>, &'i Entry)> + 'c
+    where
+        'i: 'c,
+    {
+        let everyone = self.everyone.iter().map(|entry| (Via::Everyone, entry));
+        let own = self.users.get_key_value(caller.name()).into_iter().flat_map(|(name, user)| user.concerning(name));
+        let by_token = caller.groups().filter_map(|group| self.groups.get(group)).flat_map(|group| group.concerning());
+        everyone.chain(own).chain(by_token)
     }
 
     /// The name of the caller's line in `[users]`, if it allows the action.
     pub(super) fn short_form(&self, caller: &Caller, action: Action) -> Option<&Arc<str>> {
         let (name, user) = self.users.get_key_value(caller.name())?;
         user.short_form.contains(action).then_some(&name.0)
+    }
+}
+
+impl Group {
+    fn concerning(&self) -> impl Iterator<Item = (Via<'_>, &Entry)> {
+        self.entries.iter().map(|entry| (Via::Group(&self.name), entry))
     }
 }
 
@@ -96,11 +137,18 @@ impl Draft {
         user.short_form = user.short_form.and(actions);
     }
 
+    /// Whether a statement names the group.
+    pub(super) fn names_group(&self, name: &str) -> bool {
+        self.groups.contains_key(name)
+    }
+
     /// Closes the lists and puts the members of `[groups]` to the groups that statements name; a group that
     /// none names changes nothing.
     pub(super) fn finish<'t>(self, members: impl IntoIterator<Item = (&'t str, &'t str)>) -> Index {
         let Self { everyone, groups, mut users } = self;
-        let groups: HashMap<_, Arc<[Entry]>> = groups.into_iter().map(|(name, group)| (name, group.into())).collect();
+        let closed =
+            |(name, entries): (Box<str>, Vec<Entry>)| (name.clone(), Arc::new(Group { name, entries: entries.into() }));
+        let groups: HashMap<_, _> = groups.into_iter().map(closed).collect();
         for (group, member) in members {
             if let Some(group) = groups.get(group) {
                 user(&mut users, member).groups.push(Arc::clone(group));
@@ -113,10 +161,19 @@ impl Draft {
 
 /// What concerns one user by name.
 #[derive(Default)]
-struct User {
-    short_form: Actions,
-    entries: Vec<Entry>,
-    groups: Vec<Arc<[Entry]>>,
+pub(super) struct User {
+    /// What the line in `[users]` allows on every bucket.
+    pub(super) short_form: Actions,
+    pub(super) entries: Vec<Entry>,
+    /// The groups that `[groups]` puts the user into, as far as statements name them.
+    pub(super) groups: Vec<Arc<Group>>,
+}
+
+impl User {
+    fn concerning<'i>(&'i self, name: &'i UserName) -> impl Iterator<Item = (Via<'i>, &'i Entry)> {
+        let own = self.entries.iter().map(|entry| (Via::User(name.borrow()), entry));
+        own.chain(self.groups.iter().flat_map(|group| group.concerning()))
+    }
 }
 
 fn user<'u>(users: &'u mut HashMap<UserName, User>, name: &str) -> &'u mut User {

@@ -1,16 +1,22 @@
 //! What is acted upon, and the patterns that statements write for it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::domain::{AppId, Bucket, Region};
 
-use super::findings::{Flaw, quoted};
+use super::findings::{Flaw, Unusable, quoted};
 use super::glob;
 
 /// How resources are written, for hints.
 pub(super) const SPELLING: &str = "write `*`, or six parts as in `qcs::ci:REGION:uid/APPID:bucket/NAME-APPID/*`";
 
 const ROOT: &str = "bucket/";
+
+/// The APPID of the bucket that is asked about.
+const APP_ID: &str = "${app_id}";
+/// CAM's variables for its own sub-accounts, which our callers are not.
+const UNKNOWN_VARIABLES: [&str; 2] = ["${uin}", "${owner_uin}"];
 
 /// The bucket that a request is about, as policies see it.
 ///
@@ -63,9 +69,9 @@ impl Pattern {
     /// Source: <https://cloud.tencent.com/document/product/598/10606>.
     ///
     /// # Errors
-    /// A [`Flaw`] if a part cannot be evaluated here, or nothing can match. An allow that matches nothing is
+    /// If a part cannot be evaluated here, or nothing can match. An allow that matches nothing is
     /// a nuisance, but a deny that matches nothing lets pass what someone meant to stop.
-    pub(super) fn parse(text: &str) -> Result<Self, Flaw> {
+    pub(super) fn parse(text: &str) -> Result<Self, Unusable> {
         if text == "*" {
             return Ok(Self::default());
         }
@@ -74,17 +80,23 @@ impl Pattern {
         let (Some("qcs"), Some(project), Some(service), Some(region), Some(account), Some(path)) =
             (part(), part(), part(), part(), part(), part())
         else {
-            return Err(Flaw::new(format!("{} is no resource", quoted(text)), SPELLING));
+            return Err(Unusable::Wrong(Flaw::new(format!("{} is no resource", quoted(text)), SPELLING)));
         };
         if !project.is_empty() {
             let what = format!("the resource {} names the project {}", quoted(text), quoted(project));
-            return Err(Flaw::new(
-                what,
-                "leave the second part empty, as in `qcs::ci:…`: CAM has no projects any more",
-            ));
+            let hint = "leave the second part empty, as in `qcs::ci:…`: CAM has no projects any more";
+            return Err(Unusable::Unclear(Flaw::new(what, hint)));
         }
         if !service.is_empty() && !glob::fits(service, "ci") {
-            return Err(never(text, format!("its service is {}", quoted(service)), "write `ci`, as in `qcs::ci:…`"));
+            let why = format!("its service is {}", quoted(service));
+            return Err(Unusable::Foreign(never(text, why, "write `ci`, as in `qcs::ci:…`").into_flaw()));
+        }
+        if let Some(variable) = UNKNOWN_VARIABLES.iter().find(|variable| text.contains(**variable)) {
+            let what = format!("the variable `{variable}` of the resource {} is not known here", quoted(text));
+            return Err(Unusable::Unclear(Flaw::new(
+                what,
+                "write the account out as `uid/<APPID>`, or leave it empty",
+            )));
         }
         let pattern =
             Self { region: a_region(text, region)?, app_id: an_account(text, account)?, path: a_path(text, path)? };
@@ -100,11 +112,14 @@ impl Pattern {
         let bare = resource.path.strip_suffix('/').unwrap_or(&resource.path);
         fits(&self.region, resource.region.as_str())
             && fits(&self.app_id, resource.bucket.app_id().as_str())
-            && (fits(&self.path, &resource.path) || fits(&self.path, bare))
+            && self.path.as_deref().is_none_or(|path| {
+                let path = with_app_id(path, resource);
+                glob::fits(&path, &resource.path) || glob::fits(&path, bare)
+            })
     }
 
     /// Refuses an account that is not the one in the bucket's own name.
-    fn agrees_with_itself(self, text: &str) -> Result<Self, Flaw> {
+    fn agrees_with_itself(self, text: &str) -> Result<Self, Unusable> {
         let bucket = self.path.as_deref().and_then(named_bucket).and_then(|name| name.parse::<Bucket>().ok());
         match (&self.app_id, bucket) {
             (Some(account), Some(bucket)) if !glob::fits(account, bucket.app_id().as_str()) => {
@@ -116,11 +131,31 @@ impl Pattern {
     }
 }
 
-fn never(text: &str, why: String, hint: &str) -> Flaw {
-    Flaw::new(format!("the resource {} can never match: {why}", quoted(text)), hint)
+impl fmt::Display for Pattern {
+    /// `*`, or CAM's six parts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { region, app_id, path } = self;
+        if region.is_none() && app_id.is_none() && path.is_none() {
+            return f.write_str("*");
+        }
+        write!(f, "qcs::ci:{}:", region.as_deref().unwrap_or_default())?;
+        if let Some(app_id) = app_id {
+            write!(f, "uid/{app_id}")?;
+        }
+        write!(f, ":{}", path.as_deref().unwrap_or("*"))
+    }
 }
 
-fn a_region(text: &str, region: &str) -> Result<Option<Box<str>>, Flaw> {
+/// The path with [`APP_ID`] replaced, which copies nothing where it does not stand.
+fn with_app_id<'p>(path: &'p str, resource: &Resource<'_>) -> Cow<'p, str> {
+    if path.contains('$') { path.replace(APP_ID, resource.bucket.app_id().as_str()).into() } else { path.into() }
+}
+
+fn never(text: &str, why: String, hint: &str) -> Unusable {
+    Unusable::Never(Flaw::new(format!("the resource {} can never match: {why}", quoted(text)), hint))
+}
+
+fn a_region(text: &str, region: &str) -> Result<Option<Box<str>>, Unusable> {
     if region.is_empty() || region == "*" {
         return Ok(None);
     }
@@ -132,7 +167,7 @@ fn a_region(text: &str, region: &str) -> Result<Option<Box<str>>, Flaw> {
     Err(never(text, format!("no region is called {}", quoted(region)), hint))
 }
 
-fn an_account(text: &str, account: &str) -> Result<Option<Box<str>>, Flaw> {
+fn an_account(text: &str, account: &str) -> Result<Option<Box<str>>, Unusable> {
     const HINT: &str =
         "write `uid/<APPID>`, the number at the end of the bucket's name, or leave the account empty for all";
     if account.is_empty() || account == "*" {
@@ -140,22 +175,26 @@ fn an_account(text: &str, account: &str) -> Result<Option<Box<str>>, Flaw> {
     }
     if account.starts_with("uin/") {
         let what = format!("the account {} of the resource {} cannot be evaluated here", quoted(account), quoted(text));
-        return Err(Flaw::new(what, HINT));
+        return Err(Unusable::Unclear(Flaw::new(what, HINT)));
     }
     match account.strip_prefix("uid/") {
+        Some(APP_ID) => Ok(None),
         Some(app_id) if app_id.bytes().all(|b| b == b'*') && !app_id.is_empty() => Ok(None),
         Some(app_id) if app_id.replace('*', "0").parse::<AppId>().is_ok() => Ok(Some(app_id.into())),
         Some(_) | None => Err(never(text, format!("no account is called {}", quoted(account)), HINT)),
     }
 }
 
-fn a_path(text: &str, path: &str) -> Result<Option<Box<str>>, Flaw> {
+/// A path is judged as if every variable were a `*`, and kept as it is.
+fn a_path(text: &str, written: &str) -> Result<Option<Box<str>>, Unusable> {
     const HINT: &str = "write `bucket/NAME-APPID/*`, or `bucket/*` for all";
-    if path == "*" {
+    let path = &*written.replace(APP_ID, "*");
+    if written == "*" {
         return Ok(None);
     }
     let (literal, _) = path.split_once('*').unwrap_or((path, ""));
-    let in_bucket = literal.starts_with(ROOT) || (path.contains('*') && ROOT.starts_with(literal));
+    let in_bucket =
+        literal.starts_with(ROOT) || (path.contains('*') && ROOT.starts_with(literal) && !written.starts_with(APP_ID));
     // What is asked about is `bucket/<name>/`, so nothing but `*` can match after a second slash.
     let whole_bucket = path.splitn(3, '/').nth(2).is_none_or(|rest| rest.bytes().all(|b| b == b'*'));
     if !in_bucket {
@@ -175,7 +214,7 @@ fn a_path(text: &str, path: &str) -> Result<Option<Box<str>>, Flaw> {
     if !path.bytes().all(|b| in_names(b) || b == b'/') {
         return Err(never(text, format!("no bucket's name fits {}", quoted(path)), HINT));
     }
-    Ok(Some(path.into()))
+    Ok(Some(written.into()))
 }
 
 /// The bucket's name in a path, if it is written out.
@@ -263,7 +302,8 @@ mod tests {
             "qcs::ci:AP-*::bucket/*",
             "qcs::ci::uin/100000000001:bucket/*",
             "qcs::ci::uid/:bucket/*",
-            "qcs::ci::uid/${app_id}:bucket/*",
+            "qcs::ci::uid/${uin}:bucket/*",
+            "qcs::ci:::bucket/a-${owner_uin}/*",
             "qcs::ci::1234567890:bucket/*",
             "qcs::ci:::",
             "qcs::ci:::bucket",

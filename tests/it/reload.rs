@@ -92,7 +92,10 @@ fn breaks() -> Vec<Break> {
         of(|f| f.change("policy.toml", "qcs::ci:::bucket/prod-*/*", "qcs:ci"), "qcs:ci"),
         of(|f| f.change("policy.toml", "not-in-production", "alice-may"), "alice-may"),
         of(|f| f.change("policy.toml", "effect = \"allow\"\n", ""), "effect"),
-        of(|f| f.change("policy.toml", "effect = \"allow\"", "condition = {}\neffect = \"allow\""), "condition"),
+        of(
+            |f| f.change("policy.toml", "effect = \"allow\"", "condition = { equals = {} }\neffect = \"allow\""),
+            "equals",
+        ),
         of(|f| write_with_mode(&f.path("policy.toml"), b"# \xff", 0o644), "policy.toml"),
         // the secrets
         of(|f| write_with_mode(&f.path("jwt.secret"), f.read("jwt.secret").as_bytes(), 0o604), "its mode 0604"),

@@ -80,7 +80,7 @@ fn every_mistake_is_told_before_it_gives_up() {
     open_to_others(&folder.path("jwt.secret"));
     open_to_others(&folder.path("keys"));
     folder.change("policy.toml", "version = \"2.0\"", "version = \"3.0\"");
-    assert_refused(&folder, &["jwt.secret: ", "keys: ", "policy.toml:2: "]);
+    assert_refused(&folder, &["jwt.secret: ", "keys: ", "policy.toml:2:11: "]);
     assert_eq!(serve(&folder).stderr.lines().filter(|line| line.starts_with("ci-gateway: ")).count(), 3);
 }
 

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{Field, Findings, Flaw, Node, Value, quoted};
 
-/// The schema is four levels deep; every level is read once more for the one below it.
+/// The schema is six levels deep; every level is read once more for the one below it.
 const DEEPEST: usize = 16;
 const HINT: &str = "texts and keys stand in double quotes, a comma between two entries and none after the last";
 
@@ -44,9 +44,10 @@ impl<'t> Tree<'t, '_, '_> {
             Some(b'"') => serde_json::from_str(piece).map(|Text(text)| Value::Text(text)),
             Some(b'[') => serde_json::from_str(piece).map(|items| self.list(items, depth)),
             Some(b'{') => serde_json::from_str(piece).map(|Fields(fields)| self.table(fields, depth)),
-            Some(b't' | b'f') => Ok(Value::Other("true or false")),
+            Some(b't') => Ok(Value::Bool(true)),
+            Some(b'f') => Ok(Value::Bool(false)),
             Some(b'n') => Ok(Value::Other("null")),
-            Some(_) | None => Ok(Value::Other("a number")),
+            Some(_) | None => Ok(Value::Number(piece.into())),
         };
         value.map_or_else(|why| self.not_json(at, &why), |value| Node { at, value })
     }

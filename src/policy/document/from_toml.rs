@@ -27,8 +27,12 @@ fn node(value: Spanned<DeValue<'_>>) -> Node<'_> {
         DeValue::Datetime(time) => Value::Time(time),
         DeValue::Array(items) => Value::List(items.into_iter().map(node).collect()),
         DeValue::Table(fields) => table(fields),
-        DeValue::Integer(_) | DeValue::Float(_) => Value::Other("a number"),
-        DeValue::Boolean(_) => Value::Other("true or false"),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Value::Number(number.to_string().into()),
+            Err(_) => Value::Other("a number out of range"),
+        },
+        DeValue::Float(number) => Value::Number(number.as_str().to_owned().into()),
+        DeValue::Boolean(yes) => Value::Bool(yes),
     };
     Node { at, value }
 }

@@ -1,0 +1,37 @@
+//! A policy's file, with the documents that it attaches.
+
+use std::path::{Path, PathBuf};
+
+use crate::domain::{Mistake, Mistakes};
+use crate::policy::{Document, Format, Policy};
+
+/// A policy as it was read.
+#[derive(Debug)]
+pub(super) struct PolicyFile {
+    /// What it says.
+    pub(super) policy: Policy,
+    /// The documents that it attaches, which are part of it.
+    pub(super) attached: Vec<PathBuf>,
+}
+
+impl PolicyFile {
+    /// Reads the policy in `file`; the documents' names begin at its folder.
+    ///
+    /// # Errors
+    /// Every mistake in it and in its documents.
+    pub(super) fn read(file: &Path) -> Result<Self, Mistakes> {
+        let place = file.display().to_string();
+        let text = std::fs::read_to_string(file)
+            .map_err(|why| Mistake::new(place.as_str(), format!("the policy cannot be read: {why}")))?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let mut attached = Vec::new();
+        let policy = Policy::parse_with(&text, &place, Format::of(file), &mut |name| {
+            let path = folder.join(name);
+            let text = std::fs::read_to_string(&path).map_err(|why| why.to_string())?;
+            let place = path.display().to_string();
+            attached.push(path);
+            Ok(Document { place, text })
+        })?;
+        Ok(Self { policy, attached })
+    }
+}
