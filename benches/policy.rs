@@ -1,5 +1,5 @@
-//! How long a decision takes, in a policy of four users and in one of 100 000 users and 1 000 000 grants; and,
-//! printed once before it, how long the big ones take to read.
+//! How long a decision takes, in policies of 10 to 100 000 callers with ten grants each; and, printed once before it,
+//! how long they take to read and what a grant takes of memory.
 #![expect(clippy::expect_used, reason = "a bench that cannot set up has nothing to measure")]
 
 use std::fmt::Write as _;
@@ -18,40 +18,53 @@ fn main() {
         .configure_from_args()
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(3));
-    let small = load("short form, 4 users", &short_form(4), Format::Toml);
-    let short = load("short form, 100 000 users by 10 actions, TOML", &short_form(USERS), Format::Toml);
-    load("short form, 100 000 users by 10 actions, JSON", &short_form_json(USERS), Format::Json);
-    let long = load("100 000 statements by 10 buckets, TOML", &long_form(USERS), Format::Toml);
-    let single = load("1 000 000 statements, TOML", &single_grants(USERS), Format::Toml);
-    for (name, policy) in
-        [("4 users", &small), ("short form", &short), ("long form", &long), ("single grants", &single)]
-    {
-        decide(&mut criterion, name, policy);
+    for callers in [10, 1_000, USERS] {
+        let policy =
+            load(&format!("{callers} callers, a statement for each grant"), &single_grants(callers), Format::Toml);
+        decide(&mut criterion, &format!("single grants/{callers} callers"), &policy);
     }
+    let conditional = load("100 000 callers, every grant by address", &conditional_grants(USERS), Format::Toml);
+    decide(&mut criterion, "conditional grants/100000 callers", &conditional);
+    drop(conditional);
+    let long = load("100 000 statements by 10 buckets", &long_form(USERS), Format::Toml);
+    decide(&mut criterion, "long form/100000 callers", &long);
+    drop(long);
+    let short = load("short form, 100 000 callers by 10 actions", &short_form(USERS), Format::Toml);
+    decide(&mut criterion, "short form/100000 callers", &short);
+    load("the same in JSON", &short_form_json(USERS), Format::Json);
     criterion.final_summary();
 }
 
 fn load(name: &str, text: &str, format: Format) -> Policy {
+    let before = resident_kib();
     let begun = Instant::now();
     let policy = Policy::parse(text, "bench", format).expect("a policy without mistakes");
     let took = begun.elapsed();
-    let megabytes = text.len() / 1_000_000;
-    println!("read {name}: {megabytes} MB, {} statements in {took:?}; resident {}", policy.statements(), resident());
+    let grants = text.matches("media-").count().max(text.matches("\"ci:").count());
+    let bytes = resident_kib().saturating_sub(before) * 1024 / grants.max(1);
+    let megabytes = text.len() as f64 / 1e6;
+    println!(
+        "read {name}: {megabytes:.1} MB, {} statements, {grants} grants in {took:?}; about {bytes} bytes a grant",
+        policy.statements()
+    );
     policy
 }
 
-/// What the process holds now, with all that it has read so far, and at its most.
-fn resident() -> String {
+/// What the process holds now; memory that an earlier policy left behind and that is used again does not show.
+fn resident_kib() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let of = |key| status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or("unknown").trim();
-    format!("{} (peak {})", of("VmRSS:"), of("VmHWM:"))
+    let of = |key| status.lines().find_map(|line| line.strip_prefix(key));
+    of("VmRSS:").and_then(|size| size.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
 }
 
 fn decide(criterion: &mut Criterion, name: &str, policy: &Policy) {
     let bucket: Bucket = "media-7-1234567890".parse().expect("a bucket");
     let region: Region = "ap-chongqing".parse().expect("a region");
     let action: Action = "ci:CreateAsrBucket".parse().expect("an action");
-    let context = Context { now: "2026-11-22T00:00:00Z".parse().expect("a time"), ip: None };
+    let context = Context {
+        now: "2026-11-22T00:00:00Z".parse().expect("a time"),
+        ip: Some("10.1.2.3".parse().expect("an address")),
+    };
     let groups = ["speech", "platform", "everyone-at-work"];
     for (who, caller) in [("permit", "svc-3"), ("denied", "nobody")] {
         let caller = Caller::new(caller, groups, "https://issuer.example").expect("a caller");
@@ -102,6 +115,14 @@ fn single_grants(users: usize) -> String {
         writeln!(text, "[[statement]]\neffect = \"allow\"\n{principal}").expect("memory");
         text
     })
+}
+
+fn conditional_grants(users: usize) -> String {
+    let condition = "condition = { ip_equal = { \"qcs:ip\" = [\"10.0.0.0/8\"] } }\n[[statement]]";
+    let mut text = single_grants(users).replace("[[statement]]", condition);
+    // Every condition now stands at the end of the statement before; the first is before all of them, and the last has none.
+    text = text.replacen(condition, "[[statement]]", 1);
+    text + "condition = { ip_equal = { \"qcs:ip\" = [\"10.0.0.0/8\"] } }\n"
 }
 
 /// A fence around everyone and a grant to one of the caller's groups: every decision meets both.

@@ -80,7 +80,7 @@ fn with(key: &str, value: &str) -> String {
 #[test]
 fn the_sample_parses_and_means_what_its_comments_say() {
     let policy = toml(include_str!("../../config/policy.example.toml"));
-    assert_eq!(policy.statements(), 6);
+    assert_eq!(policy.statements(), 7);
     let ask = |name: &str, groups: &[&str], action: &str, bucket: &str| {
         let decision = decide(&policy, &caller(name, groups), action, bucket);
         (decision.verdict(), decision.statement().map(str::to_owned))
