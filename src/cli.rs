@@ -7,6 +7,7 @@ mod harden;
 mod healthcheck;
 mod named_files;
 mod policy_file;
+mod reload;
 mod serve;
 mod sign;
 mod request_file;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -14,7 +14,8 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
 use super::named_files;
 use super::policy_file::PolicyFile;
-use crate::api::{Admin, Api, Hooks, Regions, Reloaded, Settings, Shared, Snapshot};
+use super::reload::Reload;
+use crate::api::{Admin, Api, Hooks, Regions, Settings, Shared, Snapshot};
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
@@ -77,7 +78,8 @@ impl Gateway {
         let shared = Shared::new(&settings, snapshot, audit, Metrics::new()?, drain.lines().clone());
         let (connections, admin_connections) = (Connections::new(), Connections::new());
         let reload = Arc::new(Reload::new(&shared, file, config.clone()));
-        let hooks = hooks(&reload, [("business", Arc::clone(&connections)), ("admin", Arc::clone(&admin_connections))]);
+        let listeners = [("business", Arc::clone(&connections)), ("admin", Arc::clone(&admin_connections))];
+        let hooks = hooks(&shared, &reload, listeners);
         tokio::spawn(announce_end(Arc::clone(&shared), drain.clone(), config.server.clone()));
         let business = tokio::spawn(serve(listener, business_service(&shared), connections, drain.clone()));
         let admin = Admin::new(Arc::clone(&shared), hooks);
@@ -141,7 +143,7 @@ pub(super) fn checked(config: &Config) -> Result<Snapshot, Mistakes> {
 ///
 /// # Errors
 /// Every mistake in any of them.
-fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
+pub(super) fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
     let mut mistakes = Vec::new();
     let authenticator = noted(Authenticator::load(&config.issuers), &mut mistakes);
     let policy = noted(PolicyFile::read(&config.policy_file), &mut mistakes);
@@ -202,8 +204,8 @@ async fn announce_end(shared: Arc<Shared>, drain: Drain, server: config::Server)
     shared.give_up();
 }
 
-fn hooks(reload: &Arc<Reload>, listeners: [(&'static str, Arc<Connections>); 2]) -> Hooks {
-    let (reload, shared) = (Arc::clone(reload), Arc::clone(&reload.shared));
+fn hooks(shared: &Arc<Shared>, reload: &Arc<Reload>, listeners: [(&'static str, Arc<Connections>); 2]) -> Hooks {
+    let (reload, shared) = (Arc::clone(reload), Arc::clone(shared));
     Hooks {
         reload: Box::new(move || reload.run()),
         refresh: Box::new(move |metrics| {
@@ -223,66 +225,4 @@ fn show(metrics: &Metrics, listener: &'static str, counts: &Connections) {
         ("unreadable", counts.unreadable()),
     ];
     metrics.show_connections(listener, counts.open(), &events);
-}
-
-/// Reads the configuration again and puts it in force, one reload at a time.
-#[derive(Debug)]
-struct Reload {
-    shared: Arc<Shared>,
-    file: Option<PathBuf>,
-    /// The configuration that the process was started with.
-    started: Config,
-    one_at_a_time: Mutex<()>,
-}
-
-impl Reload {
-    fn new(shared: &Arc<Shared>, file: Option<PathBuf>, started: Config) -> Self {
-        Self { shared: Arc::clone(shared), file, started, one_at_a_time: Mutex::new(()) }
-    }
-
-    fn run(&self) -> Result<Reloaded, Mistakes> {
-        // A reload that panicked has put nothing in force.
-        let _turn = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = self.read();
-        self.shared.metrics().reloaded(result.is_ok());
-        match &result {
-            Ok(Reloaded { needs_restart }) => {
-                tracing::info!(generation = self.shared.generation(), ?needs_restart, "configuration reloaded");
-            }
-            Err(mistakes) => {
-                for mistake in mistakes.iter() {
-                    tracing::error!(problem = %mistake, "configuration not reloaded; the last good one stays");
-                }
-            }
-        }
-        result
-    }
-
-    fn read(&self) -> Result<Reloaded, Mistakes> {
-        let Some(file) = &self.file else {
-            return Err(Mistake::new("reload", "this gateway was not started from a configuration file")
-                .hint("start it with `ci-gateway serve --config FILE`")
-                .into());
-        };
-        let read = Config::read(file).map_err(named_files::all_mistakes)?;
-        let needs_restart = self.needs_restart(&read);
-        // What a reload does not change is shown as it is in force, not as it is written.
-        let Config { server, admin, audit, limits, log_format, .. } = self.started.clone();
-        self.shared.replace(snapshot(&Config { server, admin, audit, limits, log_format, ..read })?);
-        Ok(Reloaded { needs_restart })
-    }
-
-    fn needs_restart(&self, read: &Config) -> Vec<&'static str> {
-        let started = &self.started;
-        [
-            ("server", read.server != started.server),
-            ("admin", read.admin != started.admin),
-            ("audit", read.audit != started.audit),
-            ("limits", read.limits != started.limits),
-            ("telemetry", read.log_format != started.log_format),
-        ]
-        .into_iter()
-        .filter_map(|(section, changed)| changed.then_some(section))
-        .collect()
-    }
 }
