@@ -5,6 +5,7 @@ mod dev;
 mod gateway;
 mod harden;
 mod healthcheck;
+mod looks;
 mod named_files;
 mod policy_file;
 mod reload;

@@ -66,6 +66,8 @@ pub struct Config {
     pub audit: audit::Settings,
     /// Bounds on the work in progress.
     pub limits: Limits,
+    /// How often the files are looked at for changes; `None` for never.
+    pub watch_interval: Option<Duration>,
     /// The shape of log lines.
     pub log_format: LogFormat,
     /// `sha256:` and the hexadecimal digest of the operator's file.
@@ -219,6 +221,7 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
     let ci = cloud::ci(&ci_table);
     let audit = sections::audit(&root.table("audit"));
     let limits = sections::limits(&root.table("limits"));
+    let watch_interval = sections::watch_interval(&root.table("reload"));
     let log_format = sections::log_format(&root.table("telemetry"));
     if let (Some(server), Some(admin)) = (&server, &admin) {
         sections::check_addresses(&admin_table, server.listen, admin.listen);
@@ -235,6 +238,7 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
         ci: ci?,
         audit: audit?,
         limits: limits?,
+        watch_interval: watch_interval?,
         log_format: log_format?,
         digest: format!("sha256:{}", hex::encode(Sha256::digest(text))).into(),
         set_by_environment: origins.variables.values().cloned().collect(),

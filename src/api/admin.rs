@@ -115,16 +115,24 @@ impl Admin {
         let snapshot = self.shared.snapshot();
         let keys = snapshot.credentials.missing().map(ToString::to_string);
         let audit = (ready == Err(Unready::NoAudit)).then(|| "the last line could not be written".to_owned());
+        let reload = self.shared.failed_reload().map(|failed| failed.to_string());
         let drain = self.shared.is_draining().then(|| "the process is about to stop".to_owned());
         let policy = format!("{} statements, digest {}", snapshot.policy.statements(), snapshot.policy.digest());
-        [("policy", Ok(policy)), ("keys", failed(keys)), ("audit", failed(audit)), ("drain", failed(drain))]
-            .into_iter()
-            .map(|(name, result)| match result {
-                Ok(remark) if remark.is_empty() => format!("[+] {name} ok\n"),
-                Ok(remark) => format!("[+] {name} ok: {remark}\n"),
-                Err(why) => format!("[-] {name} failed: {why}\n"),
-            })
-            .collect()
+        // The reload alone does not make it unready: the last good configuration serves.
+        [
+            ("policy", Ok(policy)),
+            ("reload", failed(reload)),
+            ("keys", failed(keys)),
+            ("audit", failed(audit)),
+            ("drain", failed(drain)),
+        ]
+        .into_iter()
+        .map(|(name, result)| match result {
+            Ok(remark) if remark.is_empty() => format!("[+] {name} ok\n"),
+            Ok(remark) => format!("[+] {name} ok: {remark}\n"),
+            Err(why) => format!("[-] {name} failed: {why}\n"),
+        })
+        .collect()
     }
 
     /// Off the worker threads: a big policy takes seconds to read.

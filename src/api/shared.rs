@@ -1,12 +1,13 @@
 //! What all requests share, and the snapshot that each of them sees.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,7 +16,7 @@ use super::route::Regions;
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::credentials::Credentials;
-use crate::domain::Code;
+use crate::domain::{Code, Mistakes};
 use crate::policy::Policy;
 use crate::telemetry::Metrics;
 use crate::upstream::Upstream;
@@ -37,6 +38,16 @@ pub struct Snapshot {
     pub signature_lifetime: Duration,
     /// The configuration in force, without secrets, for `/config`.
     pub configuration: Value,
+}
+
+impl Snapshot {
+    /// The same, told apart from others: `/config` shows which generation it is, and since when.
+    fn stamped(mut self, generation: i64, now: Timestamp) -> Self {
+        if let Some(shown) = self.configuration.as_object_mut() {
+            shown.insert("in_force".to_owned(), json!({ "generation": generation, "since": now }));
+        }
+        self
+    }
 }
 
 /// What does not change while the process runs.
@@ -92,10 +103,33 @@ pub struct Shared {
     draining: AtomicBool,
     admitting: AtomicBool,
     given_up: CancellationToken,
+    failed_reload: ArcSwapOption<FailedReload>,
+}
+
+/// Reloads that have failed since the last one that succeeded.
+#[derive(Debug)]
+pub(super) struct FailedReload {
+    /// When the first of them failed.
+    pub(super) since: Timestamp,
+    /// What is wrong now, first of all.
+    pub(super) first: String,
+    /// How many more mistakes there are.
+    pub(super) more: usize,
+}
+
+impl fmt::Display for FailedReload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "since {:.0}: {}", self.since, self.first)?;
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, " ({more} more)"),
+        }
+    }
 }
 
 impl Shared {
-    /// Puts the parts together; `snapshot` is generation 1, and requests in progress are tracked in `lines`.
+    /// Puts the parts together; `snapshot` is generation 1, in force from `now`, and requests in progress are tracked
+    /// in `lines`.
     #[must_use]
     pub fn new(
         settings: &Settings,
@@ -103,9 +137,10 @@ impl Shared {
         audit: Audit,
         metrics: Metrics,
         lines: TaskTracker,
+        now: Timestamp,
     ) -> Arc<Self> {
         let shared = Self {
-            snapshot: ArcSwap::from_pointee(snapshot),
+            snapshot: ArcSwap::from_pointee(snapshot.stamped(1, now)),
             audit,
             metrics,
             gate: Gate::new(&settings.limits),
@@ -114,22 +149,40 @@ impl Shared {
             draining: AtomicBool::new(false),
             admitting: AtomicBool::new(true),
             given_up: CancellationToken::new(),
+            failed_reload: ArcSwapOption::empty(),
         };
-        shared.show_generation();
+        shared.show_generation(now);
         Arc::new(shared)
     }
 
-    /// Puts a new generation in force for the requests that begin after it.
-    pub fn replace(&self, snapshot: Snapshot) {
-        self.snapshot.store(Arc::new(snapshot));
-        self.show_generation();
+    /// Puts a new generation in force for the requests that begin after `now`.
+    pub fn replace(&self, snapshot: Snapshot, now: Timestamp) {
+        self.snapshot.store(Arc::new(snapshot.stamped(self.generation() + 1, now)));
+        self.failed_reload.store(None);
+        self.metrics.reloaded(true);
+        self.show_generation(now);
     }
 
-    fn show_generation(&self) {
+    /// Notes that a reload has failed at `now`, and why; what is in force stays.
+    pub fn reload_failed(&self, mistakes: &Mistakes, now: Timestamp) {
+        let since = self.failed_reload.load().as_ref().map_or(now, |earlier| earlier.since);
+        let first = mistakes.iter().next().map(ToString::to_string).unwrap_or_default();
+        let more = mistakes.iter().count().saturating_sub(1);
+        self.failed_reload.store(Some(Arc::new(FailedReload { since, first, more })));
+        self.metrics.reloaded(false);
+    }
+
+    /// Why the last reload failed; `None` if it did not.
+    pub(super) fn failed_reload(&self) -> Option<Arc<FailedReload>> {
+        self.failed_reload.load_full()
+    }
+
+    fn show_generation(&self, now: Timestamp) {
         let usable = self.snapshot().credentials.missing().is_none();
         self.metrics.keys_usable.set(i64::from(usable));
         self.metrics.config_generation.inc();
         self.metrics.config_last_reload_success.set(1);
+        self.metrics.config_in_force_since.set(now.as_second());
     }
 
     /// The generation in force.

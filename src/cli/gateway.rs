@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tower::ServiceBuilder;
@@ -14,7 +15,7 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
 use super::named_files;
 use super::policy_file::PolicyFile;
-use super::reload::Reload;
+use super::reload::{self, Reload};
 use crate::api::{Admin, Api, Hooks, Regions, Settings, Shared, Snapshot};
 use crate::audit::Audit;
 use crate::auth::Authenticator;
@@ -67,6 +68,8 @@ impl Gateway {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub async fn start(config: Config, file: Option<PathBuf>) -> Result<Self, StartError> {
+        // Before they are read: what changes meanwhile is noticed as a change.
+        let looks = file.as_deref().map(|file| reload::looks(file, &config)).unwrap_or_default();
         let snapshot = checked(&config)?;
         let audit = Audit::open(&config.audit).map_err(Mistakes::from)?;
         let listener = Listener::bind(config.server.listen, &config.server.listener).await?;
@@ -75,9 +78,12 @@ impl Gateway {
         let drain = Drain::new(config.server.drain_delay, config.server.drain_timeout);
         let admin_drain = Drain::new(Duration::ZERO, ADMIN_DRAIN);
         let settings = Settings { request_timeout: config.server.request_timeout, limits: config.limits.clone() };
-        let shared = Shared::new(&settings, snapshot, audit, Metrics::new()?, drain.lines().clone());
+        let shared = Shared::new(&settings, snapshot, audit, Metrics::new()?, drain.lines().clone(), Timestamp::now());
         let (connections, admin_connections) = (Connections::new(), Connections::new());
-        let reload = Arc::new(Reload::new(&shared, file, config.clone()));
+        let reload = Arc::new(Reload::new(&shared, file, config.clone(), looks));
+        if let Some(interval) = config.watch_interval {
+            tokio::spawn(reload::watch(Arc::downgrade(&reload), interval));
+        }
         let listeners = [("business", Arc::clone(&connections)), ("admin", Arc::clone(&admin_connections))];
         let hooks = hooks(&shared, &reload, listeners);
         tokio::spawn(announce_end(Arc::clone(&shared), drain.clone(), config.server.clone()));

@@ -1,13 +1,22 @@
 //! A reload: everything is read and looked at first, then all of it is put in force at once.
+//!
+//! Whoever asks for one (a signal, the admin listener, the watch), it is the same reload.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::gateway::snapshot;
+use super::looks::Looks;
 use super::named_files;
-use crate::api::{Reloaded, Shared};
-use crate::config::Config;
+use crate::api::{Reloaded, Shared, Snapshot};
+use crate::config::{Config, Files};
 use crate::domain::{Mistake, Mistakes};
+
+/// How often it is tried to read files that change meanwhile.
+const READINGS: usize = 5;
 
 /// Reads the configuration again and puts it in force, one reload at a time.
 #[derive(Debug)]
@@ -16,48 +25,108 @@ pub(super) struct Reload {
     file: Option<PathBuf>,
     /// The configuration that the process was started with.
     started: Config,
-    one_at_a_time: Mutex<()>,
+    /// How the files looked that the last reading, good or bad, has read.
+    read: Mutex<Looks>,
+}
+
+/// A configuration that was read with all its files, and can be put in force.
+struct Reading {
+    snapshot: Snapshot,
+    needs_restart: Vec<&'static str>,
 }
 
 impl Reload {
-    pub(super) fn new(shared: &Arc<Shared>, file: Option<PathBuf>, started: Config) -> Self {
-        Self { shared: Arc::clone(shared), file, started, one_at_a_time: Mutex::new(()) }
+    /// Reloads for `shared` what was started as `started` from `file`, whose files looked like `read` before that.
+    pub(super) fn new(shared: &Arc<Shared>, file: Option<PathBuf>, started: Config, read: Looks) -> Self {
+        Self { shared: Arc::clone(shared), file, started, read: Mutex::new(read) }
     }
 
-    /// Reads and puts in force; a mistake is logged and leaves everything as it was.
+    /// Reads and puts in force; a mistake is told and leaves everything as it was.
     ///
     /// # Errors
     /// Every mistake in the configuration and the files that it names.
     pub(super) fn run(&self) -> Result<Reloaded, Mistakes> {
-        // A reload that panicked has put nothing in force.
-        let _turn = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = self.read();
-        self.shared.metrics().reloaded(result.is_ok());
-        match &result {
-            Ok(Reloaded { needs_restart }) => {
-                tracing::info!(generation = self.shared.generation(), ?needs_restart, "configuration reloaded");
+        let mut looks = self.turn();
+        let result = self.read(&mut looks).map(|reading| self.put_in_force(reading));
+        if let Err(mistakes) = &result {
+            for mistake in mistakes.iter() {
+                tracing::error!(problem = %mistake, "configuration not reloaded; the last good one stays");
             }
-            Err(mistakes) => {
-                for mistake in mistakes.iter() {
-                    tracing::error!(problem = %mistake, "configuration not reloaded; the last good one stays");
-                }
-            }
+            self.shared.reload_failed(mistakes, Timestamp::now());
         }
         result
     }
 
-    fn read(&self) -> Result<Reloaded, Mistakes> {
+    /// Looks at the files, and reloads if they are other than those that were read and the same as at the look
+    /// `before`: one that is being written, or whose folder is being swapped, is left alone until it is whole.
+    fn look(&self, before: &Looks) -> Looks {
+        let read = self.turn().clone();
+        let now = Looks::at(read.paths(), before);
+        if now == *before && !now.mean_the_same_as(&read) {
+            tracing::info!("files have changed");
+            // What is wrong was told.
+            let _ = self.run();
+        }
+        now
+    }
+
+    /// A reload that panicked has put nothing in force.
+    fn turn(&self) -> MutexGuard<'_, Looks> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put_in_force(&self, reading: Reading) -> Reloaded {
+        let Reading { snapshot, needs_restart } = reading;
+        self.shared.replace(snapshot, Timestamp::now());
+        tracing::info!(generation = self.shared.generation(), ?needs_restart, "configuration reloaded");
+        Reloaded { needs_restart }
+    }
+
+    /// Reads until all files look after it as they did before it, so that what is read is of one moment.
+    fn read(&self, looks: &mut Looks) -> Result<Reading, Mistakes> {
         let Some(file) = &self.file else {
             return Err(Mistake::new("reload", "this gateway was not started from a configuration file")
                 .hint("start it with `ci-gateway serve --config FILE`")
                 .into());
         };
-        let read = Config::read(file).map_err(named_files::all_mistakes)?;
+        *looks = looks.again();
+        for _ in 0..READINGS {
+            let (result, after) = self.read_once(file, looks);
+            if after == *looks {
+                return result;
+            }
+            *looks = after;
+        }
+        Err(Mistake::new("reload", "the files change while they are read")
+            .hint("replace them by renaming, and reload when that is done")
+            .into())
+    }
+
+    /// One reading, and how its files looked after it. Those of a configuration that cannot be used come on top of
+    /// those that were read before: a broken one may name none.
+    fn read_once(&self, file: &Path, before: &Looks) -> (Result<Reading, Mistakes>, Looks) {
+        match Config::read(file) {
+            Ok(config) => {
+                let files = watched(file, &config.files);
+                let result = self.reading(config);
+                let known = before.paths().filter(|_| result.is_err());
+                let after = Looks::at(known.chain(files.iter().map(PathBuf::as_path)), before);
+                (result, after)
+            }
+            Err(broken) => {
+                let files = watched(file, &broken.files);
+                let after = Looks::at(before.paths().chain(files.iter().map(PathBuf::as_path)), before);
+                (Err(named_files::all_mistakes(broken)), after)
+            }
+        }
+    }
+
+    /// What a reload does not change is shown as it is in force, not as it is written.
+    fn reading(&self, read: Config) -> Result<Reading, Mistakes> {
         let needs_restart = self.needs_restart(&read);
-        // What a reload does not change is shown as it is in force, not as it is written.
-        let Config { server, admin, audit, limits, log_format, .. } = self.started.clone();
-        self.shared.replace(snapshot(&Config { server, admin, audit, limits, log_format, ..read })?);
-        Ok(Reloaded { needs_restart })
+        let Config { server, admin, audit, limits, log_format, watch_interval, .. } = self.started.clone();
+        let snapshot = snapshot(&Config { server, admin, audit, limits, log_format, watch_interval, ..read })?;
+        Ok(Reading { snapshot, needs_restart })
     }
 
     fn needs_restart(&self, read: &Config) -> Vec<&'static str> {
@@ -67,10 +136,33 @@ impl Reload {
             ("admin", read.admin != started.admin),
             ("audit", read.audit != started.audit),
             ("limits", read.limits != started.limits),
+            ("reload", read.watch_interval != started.watch_interval),
             ("telemetry", read.log_format != started.log_format),
         ]
         .into_iter()
         .filter_map(|(section, changed)| changed.then_some(section))
         .collect()
+    }
+}
+
+/// How the files of `config`, read from `file`, look now.
+pub(super) fn looks(file: &Path, config: &Config) -> Looks {
+    Looks::at(watched(file, &config.files).iter().map(PathBuf::as_path), &Looks::default())
+}
+
+/// The configuration itself, and the files that it names and a reload reads.
+fn watched(file: &Path, files: &Files) -> Vec<PathBuf> {
+    files.read_by_reload().chain([file]).map(Path::to_owned).collect()
+}
+
+/// Looks at the files again and again, where it may block, until the gateway is gone.
+pub(super) async fn watch(reload: Weak<Reload>, interval: Duration) {
+    let mut before = Looks::default();
+    loop {
+        tokio::time::sleep(interval).await;
+        let Some(reload) = reload.upgrade() else { return };
+        let looked = tokio::task::spawn_blocking(move || reload.look(&before)).await;
+        // A look that panicked has seen nothing.
+        before = looked.unwrap_or_default();
     }
 }

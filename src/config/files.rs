@@ -24,6 +24,22 @@ pub enum NamedFile {
     Audit(PathBuf),
 }
 
+impl NamedFile {
+    fn read_by_reload(&self) -> Vec<&Path> {
+        match self {
+            Self::IssuerKeys(KeySource::Jwks(file) | KeySource::Secret(file), _)
+            | Self::Policy(file)
+            | Self::Credentials(file) => vec![file],
+            Self::Tls(tls) => [Some(&tls.certificate), Some(&tls.private_key), tls.client_ca.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(PathBuf::as_path)
+                .collect(),
+            Self::Audit(_) => Vec::new(),
+        }
+    }
+}
+
 /// All files that a configuration names, as far as its keys could be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
@@ -36,6 +52,11 @@ impl Files {
     /// The files, in the order in which the sections name them.
     pub fn iter(&self) -> impl Iterator<Item = &NamedFile> {
         self.files.iter()
+    }
+
+    /// The paths of those that a reload reads again. The audit's file is not among them: it changes all the time.
+    pub fn read_by_reload(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().flat_map(NamedFile::read_by_reload)
     }
 
     /// The mistake; one about a file of these that has no hint gets the key and the line that name the file.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::files::NamedFile;
 use super::reader::Table;
 use super::units::minutes;
-use super::values::Wrong;
+use super::values::{OFF, Wrong};
 use super::{Admin, Server, units};
 use crate::api::{Limits, Rate};
 use crate::audit::{self, OnFailure};
@@ -86,8 +86,13 @@ pub(super) fn limits(table: &Table<'_>) -> Option<Limits> {
     Some(Limits { in_flight: in_flight?, per_caller: per_caller? })
 }
 
+/// `Some(None)` where nobody looks.
+pub(super) fn watch_interval(table: &Table<'_>) -> Option<Option<Duration>> {
+    table.duration_or_off("interval", Duration::from_millis(100)..=minutes(60))
+}
+
 fn per_caller(text: &str) -> Result<Option<Rate>, Wrong> {
-    if text == "off" {
+    if text == OFF {
         return Ok(None);
     }
     let wrong = || Wrong::new("is no rate", "write `off`, or a number in a duration such as `100/1s`");

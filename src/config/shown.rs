@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::units::{show_duration, show_rate};
+use super::values::OFF;
 use super::{Ci, Config};
 use crate::audit::OnFailure;
 use crate::auth::{IssuerSettings, KeySource};
@@ -27,6 +28,7 @@ pub(super) fn config(config: &Config) -> Value {
             "on_failure": match config.audit.on_failure { OnFailure::Refuse => "refuse", OnFailure::Serve => "serve" },
         },
         "limits": { "in_flight": config.limits.in_flight, "per_caller": show_rate(config.limits.per_caller) },
+        "reload": { "interval": config.watch_interval.map_or_else(|| OFF.to_owned(), show_duration) },
         "telemetry": {
             "log_format": match config.log_format { LogFormat::Json => "json", LogFormat::Text => "text" },
         },

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::fmt::friendly::{Spacing, SpanParser, SpanPrinter};
 
+use super::values::OFF;
 use crate::api::Rate;
 
 /// So many minutes, which the standard library cannot say at our minimum version.
@@ -37,7 +38,7 @@ pub(super) fn rate(text: &str) -> Option<Rate> {
 pub(super) fn show_rate(rate: Option<Rate>) -> String {
     match rate {
         Some(Rate { requests, period }) => format!("{requests}/{}", show_duration(period)),
-        None => "off".to_owned(),
+        None => OFF.to_owned(),
     }
 }
 

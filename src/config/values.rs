@@ -15,6 +15,9 @@ use super::units;
 /// Longest part of a value that a message repeats.
 const LONGEST_ECHO: usize = 60;
 
+/// Where a rate or a pace can be none at all.
+pub(super) const OFF: &str = "off";
+
 /// What is wrong with a value, and what to do; the key is put before it.
 pub(super) struct Wrong {
     what: String,
@@ -66,14 +69,12 @@ impl Table<'_> {
 
     /// A duration within bounds.
     pub(super) fn duration(&self, key: &str, bounds: RangeInclusive<Duration>) -> Option<Duration> {
-        self.with(key, |text| {
-            let hint = "write a number and its unit, as in `250ms`, `5s` or `1m30s`";
-            let duration = units::duration(text)
-                .ok_or_else(|| Wrong::new(format!("is {}, which is no duration", echo(text)), hint))?;
-            let (least, most) = (units::show_duration(*bounds.start()), units::show_duration(*bounds.end()));
-            let outside = || Wrong::new(format!("is {}", echo(text)), format!("from `{least}` to `{most}`"));
-            bounds.contains(&duration).then_some(duration).ok_or_else(outside)
-        })
+        self.with(key, |text| duration_within(text, &bounds))
+    }
+
+    /// A duration within bounds, or `off`, which is `Some(None)`.
+    pub(super) fn duration_or_off(&self, key: &str, bounds: RangeInclusive<Duration>) -> Option<Option<Duration>> {
+        self.with(key, |text| if text == OFF { Ok(None) } else { duration_within(text, &bounds).map(Some) })
     }
 
     /// A whole number within bounds.
@@ -133,6 +134,15 @@ impl Table<'_> {
     fn or_mistake<T>(&self, key: &str, result: Result<T, Wrong>) -> Option<T> {
         result.map_err(|wrong| self.mistake(key, &wrong.what, &wrong.hint)).ok()
     }
+}
+
+fn duration_within(text: &str, bounds: &RangeInclusive<Duration>) -> Result<Duration, Wrong> {
+    let hint = "write a number and its unit, as in `250ms`, `5s` or `1m30s`";
+    let duration =
+        units::duration(text).ok_or_else(|| Wrong::new(format!("is {}, which is no duration", echo(text)), hint))?;
+    let (least, most) = (units::show_duration(*bounds.start()), units::show_duration(*bounds.end()));
+    let outside = || Wrong::new(format!("is {}", echo(text)), format!("from `{least}` to `{most}`"));
+    bounds.contains(&duration).then_some(duration).ok_or_else(outside)
 }
 
 /// The text itself, if there is any.

@@ -136,6 +136,8 @@ metrics! {
         config_generation: IntGauge = "config_generation" ();
         #[doc = " 1 when the last attempt to load the configuration succeeded."]
         config_last_reload_success: IntGauge = "config_last_reload_success" ();
+        #[doc = " When the configuration in force was loaded, in Unix seconds."]
+        config_in_force_since: IntGauge = "config_last_reload_success_timestamp_seconds" ();
         #[doc = " Attempts to reload the configuration, by result."]
         config_reloads: IntCounterVec = "config_reloads_total" &["result"];
         #[doc = " 1 while the process drains before it stops."]

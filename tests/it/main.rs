@@ -32,3 +32,4 @@ mod secrets;
 mod serve;
 mod signing;
 mod token;
+mod watch;

@@ -76,7 +76,7 @@ fn most_series() -> usize {
     let authentications = Reason::ALL.len() + 2;
     let heads = Refusal::ALL.len();
     let connections = 2 + 2 * 6;
-    let (single, reloads, process) = (9, 2, 10);
+    let (single, reloads, process) = (10, 2, 10);
     requests
         + overhead
         + upstream
@@ -231,7 +231,7 @@ async fn the_admin_pages_tell_what_the_process_is_and_whether_it_is_ready() {
     assert_eq!(page(&world, "/livez").await, "live\n");
     assert_eq!(page(&world, "/readyz").await, "ready\n");
     let verbose = page(&world, "/readyz?verbose").await;
-    for check in ["policy", "keys", "audit", "drain"] {
+    for check in ["policy", "reload", "keys", "audit", "drain"] {
         assert!(verbose.contains(&format!("[+] {check} ok")), "{verbose}");
     }
     assert!(verbose.ends_with("ready\n"));

@@ -35,7 +35,7 @@ fn everything_that_can_be_written_arrives() {
          [ci]\ndefault_region = 'ap-x'\nendpoint = 'http://10.0.0.1:1'\nunsafe_endpoint = true\n\
          signature_lifetime = '10m'\nconnect_timeout = '10ms'\nresponse_timeout = '3s'\n\
          [[ci.buckets]]\nname = 'b-1'\nregion = 'ap-y'\n[audit]\nfile = 'a.jsonl'\non_failure = 'serve'\n\
-         [limits]\nin_flight = 1\nper_caller = '3/2s'\n[telemetry]\nlog_format = 'text'\n",
+         [limits]\nin_flight = 1\nper_caller = '3/2s'\n[telemetry]\nlog_format = 'text'\n[reload]\ninterval = '250ms'\n",
     )
     .unwrap();
     let tls = config.server.listener.tls.as_ref().unwrap();
@@ -50,6 +50,8 @@ fn everything_that_can_be_written_arrives() {
     assert_eq!(config.ci.buckets[&"b-1".parse().unwrap()].as_str(), "ap-y");
     assert_eq!(config.limits.per_caller, Some(Rate { requests: 3, period: Duration::from_secs(2) }));
     assert_eq!(config.log_format, LogFormat::Text);
+    assert_eq!(config.watch_interval, Some(Duration::from_millis(250)));
+    assert_eq!(with("[reload]\ninterval = 'off'\n").unwrap().watch_interval, None);
 }
 
 #[test]

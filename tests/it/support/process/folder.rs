@@ -36,6 +36,8 @@ default_region = "ap-chongqing"
 endpoint = "ENDPOINT"
 [audit]
 file = "audit.jsonl"
+[reload]
+interval = "off"
 "#;
 
 /// `alice` may do everything, except where a name begins with `prod-`; nobody else may do anything.
@@ -111,6 +113,11 @@ impl Folder {
         let text = self.read(name);
         assert!(text.contains(old), "{old:?} does not stand in {name}: {text}");
         self.write(name, &text.replace(old, new));
+    }
+
+    /// Files are looked at so often that a test need not wait long.
+    pub(crate) fn is_watched(&self) {
+        self.change("gateway.toml", "interval = \"off\"", "interval = \"100ms\"");
     }
 
     /// Keys come from the environment and no longer from the file.

@@ -31,6 +31,11 @@ impl Served {
         Self::start(command)
     }
 
+    /// The same, from a configuration that stands elsewhere.
+    pub(crate) fn from_config(file: &str) -> Self {
+        Self::start(program(&["serve", "--config", file]))
+    }
+
     /// Returns when both its listeners are open, which is when it says so.
     fn start(command: Command) -> Self {
         let process = Process::start(command);
@@ -61,6 +66,11 @@ impl Served {
     /// Switches Smart Audio on for the test bucket.
     pub(crate) fn enable(&self, token: &str) -> Answer {
         Call::post(SMART_AUDIO).token(token).make(self.address).unwrap()
+    }
+
+    /// Asks whether the caller could, without doing it.
+    pub(crate) fn ask_only(&self, token: &str) -> Answer {
+        Call::post(&format!("{SMART_AUDIO}?validate_only=true")).token(token).make(self.address).unwrap()
     }
 
     pub(crate) fn get(&self, target: &str) -> Answer {
