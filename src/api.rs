@@ -12,9 +12,11 @@ mod line;
 mod openapi;
 mod peer;
 mod problem;
+mod rate;
 mod refusal;
 mod request_id;
 mod route;
+mod shadow;
 mod shared;
 mod trail;
 
@@ -32,12 +34,14 @@ use tower::Service;
 
 pub use admin::{Admin, Hooks, Reloaded};
 pub use catalogue::{Entry, Explanation, entry};
-pub use limits::{Limits, Rate};
+pub use limits::Limits;
 pub use openapi::DOCUMENT;
 pub use peer::Peer;
 pub use problem::overloaded;
+pub use rate::Rate;
 pub use refusal::Refusal;
 pub use route::Regions;
+pub use shadow::Shadow;
 pub use shared::{Settings, Shared, Snapshot, Unready};
 
 use error::Error;

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod candidate;
 mod check;
 mod dev;
 mod gateway;

@@ -58,6 +58,8 @@ pub struct Config {
     pub issuers: Vec<IssuerSettings>,
     /// The policy in CAM's language, JSON or TOML.
     pub policy_file: PathBuf,
+    /// A policy that is asked beside it, and changes nothing.
+    pub policy_candidate: Option<PathBuf>,
     /// Where our keys come from.
     pub credentials: credentials::Settings,
     /// Cloud Infinite.
@@ -216,6 +218,8 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
     policy.need("file", "name the policy: without one nobody may do anything");
     let policy_file = policy.path("file");
     policy.names(policy_file.clone().map(NamedFile::Policy));
+    let policy_candidate = policy.path("candidate");
+    policy.names(policy_candidate.clone().map(NamedFile::Candidate));
     let credentials = cloud::credentials(&root.table("credentials"));
     let ci_table = root.table("ci");
     let ci = cloud::ci(&ci_table);
@@ -234,6 +238,7 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
         admin: admin?,
         issuers: issuers?,
         policy_file: policy_file?,
+        policy_candidate,
         credentials: credentials?,
         ci: ci?,
         audit: audit?,

@@ -4,6 +4,7 @@
 //! Default: denied. A matching deny wins over every allow. The order of statements means nothing.
 //! Source: <https://cloud.tencent.com/document/product/598/10603> and the pages to 10608.
 
+mod candidate;
 mod decision;
 mod explanation;
 mod question;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+pub use candidate::{Candidate, Change, Opinion};
 pub use decision::{Decision, Denied, Permit, Verdict};
 pub use document::Format;
 pub use explanation::{Explanation, How, Participation};

@@ -20,8 +20,8 @@ use super::error::{Ended, Error};
 use super::request_id::RequestId;
 use super::route::only_look;
 use super::shared::Shared;
-use super::{Refusal, Unready, answer, problem};
-use crate::domain::{Code, Mistakes};
+use super::{Refusal, Shadow, Unready, answer, problem};
+use crate::domain::{Code, Mistake, Mistakes};
 use crate::telemetry::Metrics;
 
 /// What the admin listener asks of those who started it.
@@ -38,6 +38,8 @@ pub struct Hooks {
 pub struct Reloaded {
     /// The sections that have changed and take effect only with the next start.
     pub needs_restart: Vec<&'static str>,
+    /// What is wrong with the candidate policy, which stops no reload.
+    pub candidate: Vec<Mistake>,
 }
 
 impl fmt::Debug for Hooks {
@@ -115,12 +117,14 @@ impl Admin {
         let snapshot = self.shared.snapshot();
         let keys = snapshot.credentials.missing().map(ToString::to_string);
         let audit = (ready == Err(Unready::NoAudit)).then(|| "the last line could not be written".to_owned());
+        let candidate = candidate(&snapshot.candidate);
         let reload = self.shared.failed_reload().map(|failed| failed.to_string());
         let drain = self.shared.is_draining().then(|| "the process is about to stop".to_owned());
         let policy = format!("{} statements, digest {}", snapshot.policy.statements(), snapshot.policy.digest());
-        // The reload alone does not make it unready: the last good configuration serves.
+        // A failed reload or candidate does not make it unready: the last good configuration serves.
         [
             ("policy", Ok(policy)),
+            ("candidate", candidate),
             ("reload", failed(reload)),
             ("keys", failed(keys)),
             ("audit", failed(audit)),
@@ -140,15 +144,12 @@ impl Admin {
         let hooks = Arc::clone(&self.hooks);
         let reloading = tokio::task::spawn_blocking(move || (hooks.reload)());
         let result = reloading.await.map_err(|_panicked| Error::Ended(Ended::Unsent))?;
-        let page = ReloadPage {
-            reloaded: result.is_ok(),
-            generation: self.shared.generation(),
-            needs_restart: result.as_ref().map(|done| done.needs_restart.clone()).unwrap_or_default(),
-            problems: result
-                .err()
-                .map(|mistakes| mistakes.iter().map(ToString::to_string).collect())
-                .unwrap_or_default(),
+        let (reloaded, needs_restart, problems) = match result {
+            Ok(Reloaded { needs_restart, candidate }) => (true, needs_restart, candidate),
+            Err(mistakes) => (false, Vec::new(), mistakes.into_vec()),
         };
+        let problems = problems.iter().map(ToString::to_string).collect();
+        let page = ReloadPage { reloaded, generation: self.shared.generation(), needs_restart, problems };
         let mut response = answer::json(&page);
         if !page.reloaded {
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
@@ -182,6 +183,14 @@ impl<B> Service<Request<B>> for Admin {
             let response = result.unwrap_or_else(|error| problem::response(&error, &head.method, &id));
             Ok(answer::finished(response, &id))
         })
+    }
+}
+
+fn candidate(shadow: &Shadow) -> Result<String, String> {
+    match shadow {
+        Shadow::Off => Ok("none".to_owned()),
+        Shadow::On(policy) => Ok(format!("{} statements, digest {}", policy.statements(), policy.digest())),
+        Shadow::Unreadable(mistakes) => Err(mistakes.in_short()),
     }
 }
 

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use crate::api::Rate;
     use crate::api::error::Error;
-    use crate::api::limits::OverRate;
+    use crate::api::rate::OverRate;
 
     fn sentences(entry: &Entry) -> impl Iterator<Item = &'static str> {
         [entry.meaning].into_iter().chain(entry.causes.iter().copied()).chain(entry.what_to_do.iter().copied())

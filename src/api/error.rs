@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 
 use super::Refusal;
-use super::limits::OverRate;
+use super::rate::OverRate;
 use crate::audit::{Unwritten, UpstreamSeen};
 use crate::auth::Refused;
 use crate::ci::{Fault, FaultKind, RequestId, Unreadable};

@@ -16,7 +16,7 @@ use super::request_id::RequestId;
 use super::route::{Route, Target, route};
 use super::shared::{Shared, Snapshot};
 use super::trail::{Sent, Trail};
-use super::{Peer, Refusal, Unready, answer, body, problem};
+use super::{Peer, Refusal, Unready, answer, body, problem, shadow};
 use crate::audit::Intent;
 use crate::auth::{Presented, Refused};
 use crate::ci::{self, Asked, Operation, Unserved};
@@ -134,7 +134,9 @@ fn decide(
 ) -> Result<Permit, Error> {
     let action = target.operation.action();
     let resource = Resource::bucket(&target.bucket, &target.region);
-    let decision = snapshot.policy.decide(caller, action, resource, &trail.context());
+    let context = trail.context();
+    let decision = snapshot.policy.decide(caller, action, resource, &context);
+    shadow::compare(shared, snapshot, caller, target, &context, &decision);
     let word = decision.verdict().as_str();
     shared.metrics().policy_decision(action, word);
     trail.decision = Some(word);

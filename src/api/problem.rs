@@ -9,7 +9,7 @@ use http_body_util::Full;
 use serde::Serialize;
 
 use super::error::Error;
-use super::limits::OverRate;
+use super::rate::OverRate;
 use super::request_id::RequestId;
 use crate::audit::UpstreamSeen;
 use crate::auth::Refused;

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::limits::{Gate, Limits};
 use super::route::Regions;
+use super::shadow::{Pace, Shadow};
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::credentials::Credentials;
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub authenticator: Authenticator,
     /// Who may do what.
     pub policy: Policy,
+    /// What the policy may become, asked beside it.
+    pub candidate: Shadow,
     /// Our keys.
     pub credentials: Credentials,
     /// Where the buckets are.
@@ -104,6 +107,7 @@ pub struct Shared {
     admitting: AtomicBool,
     given_up: CancellationToken,
     failed_reload: ArcSwapOption<FailedReload>,
+    shadow_pace: Pace,
 }
 
 /// Reloads that have failed since the last one that succeeded.
@@ -111,19 +115,13 @@ pub struct Shared {
 pub(super) struct FailedReload {
     /// When the first of them failed.
     pub(super) since: Timestamp,
-    /// What is wrong now, first of all.
-    pub(super) first: String,
-    /// How many more mistakes there are.
-    pub(super) more: usize,
+    /// What is wrong now, in short.
+    pub(super) why: String,
 }
 
 impl fmt::Display for FailedReload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "since {:.0}: {}", self.since, self.first)?;
-        match self.more {
-            0 => Ok(()),
-            more => write!(f, " ({more} more)"),
-        }
+        write!(f, "since {:.0}: {}", self.since, self.why)
     }
 }
 
@@ -150,6 +148,7 @@ impl Shared {
             admitting: AtomicBool::new(true),
             given_up: CancellationToken::new(),
             failed_reload: ArcSwapOption::empty(),
+            shadow_pace: Pace::new(),
         };
         shared.show_generation(now);
         Arc::new(shared)
@@ -166,9 +165,7 @@ impl Shared {
     /// Notes that a reload has failed at `now`, and why; what is in force stays.
     pub fn reload_failed(&self, mistakes: &Mistakes, now: Timestamp) {
         let since = self.failed_reload.load().as_ref().map_or(now, |earlier| earlier.since);
-        let first = mistakes.iter().next().map(ToString::to_string).unwrap_or_default();
-        let more = mistakes.iter().count().saturating_sub(1);
-        self.failed_reload.store(Some(Arc::new(FailedReload { since, first, more })));
+        self.failed_reload.store(Some(Arc::new(FailedReload { since, why: mistakes.in_short() })));
         self.metrics.reloaded(false);
     }
 
@@ -178,7 +175,9 @@ impl Shared {
     }
 
     fn show_generation(&self, now: Timestamp) {
-        let usable = self.snapshot().credentials.missing().is_none();
+        let snapshot = self.snapshot();
+        let usable = snapshot.credentials.missing().is_none();
+        self.metrics.show_candidate(snapshot.candidate.is_loaded());
         self.metrics.keys_usable.set(i64::from(usable));
         self.metrics.config_generation.inc();
         self.metrics.config_last_reload_success.set(1);
@@ -262,6 +261,10 @@ impl Shared {
         } else {
             Ok(())
         }
+    }
+
+    pub(super) fn shadow_pace(&self) -> &Pace {
+        &self.shadow_pace
     }
 
     pub(super) fn gate(&self) -> &Gate {

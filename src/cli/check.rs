@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::gateway;
 use super::named_files::all_mistakes;
 use super::status::Status;
-use crate::api::Snapshot;
+use super::{candidate, gateway};
+use crate::api::{Shadow, Snapshot};
 use crate::auth::{IssuerSettings, KeySource};
 use crate::config::{Config, no_colour};
 use crate::credentials::Source;
@@ -49,8 +49,12 @@ struct Checked {
 
 fn check(file: &Path) -> Result<Checked, Vec<Mistake>> {
     let config = Config::read(file).map_err(|broken| all_mistakes(broken).into_vec())?;
-    let snapshot = gateway::checked(&config).map_err(Mistakes::into_vec)?;
-    Ok(Checked { config, snapshot })
+    // With a broken candidate the gateway would start all the same; whoever checks wants to know.
+    let candidate = candidate::read(&config).mistakes().cloned().collect();
+    match gateway::checked(&config) {
+        Ok(snapshot) => Mistakes::unless_any(candidate, Checked { config, snapshot }).map_err(Mistakes::into_vec),
+        Err(mistakes) => Err(mistakes.and(candidate).into_vec()),
+    }
 }
 
 fn as_json(found: &Result<Checked, Vec<Mistake>>) -> serde_json::Value {
@@ -106,6 +110,9 @@ impl fmt::Display for Summary<'_> {
         }
         let statements = snapshot.policy.statements();
         row(f, "policy", format_args!("{} ({statements} statements)", config.policy_file.display()))?;
+        if let (Some(file), Shadow::On(candidate)) = (&config.policy_candidate, &snapshot.candidate) {
+            row(f, "candidate", format_args!("{} ({} statements)", file.display(), candidate.statements()))?;
+        }
         self.cloud(f)?;
         match &config.audit.file {
             Some(file) => row(f, "audit", file.display())?,

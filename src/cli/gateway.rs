@@ -13,10 +13,10 @@ use tokio::task::JoinHandle;
 use tower::ServiceBuilder;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
-use super::named_files;
 use super::policy_file::PolicyFile;
 use super::reload::{self, Reload};
-use crate::api::{Admin, Api, Hooks, Regions, Settings, Shared, Snapshot};
+use super::{candidate, named_files};
+use crate::api::{Admin, Api, Hooks, Regions, Settings, Shadow, Shared, Snapshot};
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
@@ -71,6 +71,7 @@ impl Gateway {
         // Before they are read: what changes meanwhile is noticed as a change.
         let looks = file.as_deref().map(|file| reload::looks(file, &config)).unwrap_or_default();
         let snapshot = checked(&config)?;
+        candidate::tell(&snapshot.candidate);
         let audit = Audit::open(&config.audit).map_err(Mistakes::from)?;
         let listener = Listener::bind(config.server.listen, &config.server.listener).await?;
         let admin_listener = Listener::bind(config.admin.listen, &config.admin.listener).await?;
@@ -161,13 +162,15 @@ pub(super) fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
     let parts = Mistakes::unless_any(mistakes, parts)?;
     let ((authenticator, policy), (credentials, upstream)) =
         parts.ok_or_else(|| Mistake::new("configuration", "a part is missing without a reason").hint(REPORT))?;
-    let configuration = shown(config, &policy);
+    let candidate = candidate::read(config);
+    let configuration = shown(config, &policy, &candidate);
     for remark in policy.policy.remarks().iter().take(REMARKS_TOLD) {
         tracing::warn!(problem = %remark, "a part of the policy does nothing here");
     }
     Ok(Snapshot {
         authenticator,
         policy: policy.policy,
+        candidate,
         credentials,
         regions: Regions { buckets: config.ci.buckets.clone(), default: config.ci.default_region.clone() },
         upstream,
@@ -176,8 +179,8 @@ pub(super) fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
     })
 }
 
-/// The configuration for `/config`, with what the policy is beside the name of its file.
-fn shown(config: &Config, file: &PolicyFile) -> Value {
+/// The configuration for `/config`, with what the policies are beside the names of their files.
+fn shown(config: &Config, file: &PolicyFile, candidate: &Shadow) -> Value {
     let PolicyFile { policy, attached } = file;
     let attached: Vec<String> = attached.iter().map(|path| path.display().to_string()).collect();
     let mut shown = config.redacted();
@@ -185,6 +188,10 @@ fn shown(config: &Config, file: &PolicyFile) -> Value {
         section.insert("digest".to_owned(), policy.digest().into());
         section.insert("statements".to_owned(), policy.statements().into());
         section.insert("attached".to_owned(), attached.into());
+        if let Shadow::On(candidate) = candidate {
+            section.insert("candidate_digest".to_owned(), candidate.digest().into());
+            section.insert("candidate_statements".to_owned(), candidate.statements().into());
+        }
     }
     shown
 }

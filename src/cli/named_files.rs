@@ -26,7 +26,7 @@ pub(super) fn mistakes_beside_snapshot(files: &Files) -> Vec<Mistake> {
 
 fn is_in_snapshot(file: &NamedFile) -> bool {
     match file {
-        NamedFile::IssuerKeys(..) | NamedFile::Policy(_) | NamedFile::Credentials(_) => true,
+        NamedFile::IssuerKeys(..) | NamedFile::Policy(_) | NamedFile::Candidate(_) | NamedFile::Credentials(_) => true,
         NamedFile::Tls(_) | NamedFile::Audit(_) => false,
     }
 }
@@ -34,7 +34,7 @@ fn is_in_snapshot(file: &NamedFile) -> bool {
 fn mistakes_of(file: &NamedFile) -> Vec<Mistake> {
     match file {
         NamedFile::IssuerKeys(keys, algorithms) => listed(keys.check(algorithms)),
-        NamedFile::Policy(file) => listed(PolicyFile::read(file)),
+        NamedFile::Policy(file) | NamedFile::Candidate(file) => listed(PolicyFile::read(file)),
         NamedFile::Credentials(file) => {
             let settings = Settings { source: Source::File(file.clone()), app_ids: Vec::new() };
             Credentials::load(&settings).err().into_iter().collect()

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::gateway::snapshot;
 use super::looks::Looks;
-use super::named_files;
+use super::{candidate, named_files};
 use crate::api::{Reloaded, Shared, Snapshot};
 use crate::config::{Config, Files};
 use crate::domain::{Mistake, Mistakes};
@@ -77,9 +77,11 @@ impl Reload {
 
     fn put_in_force(&self, reading: Reading) -> Reloaded {
         let Reading { snapshot, needs_restart } = reading;
+        candidate::tell(&snapshot.candidate);
+        let candidate = snapshot.candidate.mistakes().cloned().collect();
         self.shared.replace(snapshot, Timestamp::now());
         tracing::info!(generation = self.shared.generation(), ?needs_restart, "configuration reloaded");
-        Reloaded { needs_restart }
+        Reloaded { needs_restart, candidate }
     }
 
     /// Reads until all files look after it as they did before it, so that what is read is of one moment.

@@ -16,6 +16,8 @@ pub enum NamedFile {
     IssuerKeys(KeySource, Vec<Algorithm>),
     /// The policy.
     Policy(PathBuf),
+    /// The policy that is asked beside it.
+    Candidate(PathBuf),
     /// Our keys.
     Credentials(PathBuf),
     /// Certificate, private key and, where they are asked for, the authorities of clients.
@@ -29,6 +31,7 @@ impl NamedFile {
         match self {
             Self::IssuerKeys(KeySource::Jwks(file) | KeySource::Secret(file), _)
             | Self::Policy(file)
+            | Self::Candidate(file)
             | Self::Credentials(file) => vec![file],
             Self::Tls(tls) => [Some(&tls.certificate), Some(&tls.private_key), tls.client_ca.as_ref()]
                 .into_iter()

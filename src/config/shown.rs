@@ -20,7 +20,10 @@ pub(super) fn config(config: &Config) -> Value {
         "server": server(config),
         "admin": { "listen": config.admin.listen.to_string() },
         "auth": { "jwt": config.issuers.iter().map(issuer).collect::<Vec<_>>() },
-        "policy": { "file": path(&config.policy_file) },
+        "policy": {
+            "file": path(&config.policy_file),
+            "candidate": config.policy_candidate.as_deref().map(path),
+        },
         "credentials": credentials(&config.credentials),
         "ci": ci(&config.ci),
         "audit": {

@@ -104,6 +104,16 @@ impl Mistakes {
         self.0.iter()
     }
 
+    /// The first of them, and how many more there are.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        match self.0.as_slice() {
+            [] => String::new(),
+            [only] => only.to_string(),
+            [first, more @ ..] => format!("{first} ({} more)", more.len()),
+        }
+    }
+
     /// These, and then `more`.
     #[must_use]
     pub fn and(mut self, more: Vec<Mistake>) -> Self {

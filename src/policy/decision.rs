@@ -90,6 +90,15 @@ impl Verdict {
         }
     }
 
+    /// Whether it lets the caller go on.
+    #[must_use]
+    pub const fn is_permit(self) -> bool {
+        match self {
+            Self::Permit => true,
+            Self::DeniedByStatement | Self::DeniedByDefault => false,
+        }
+    }
+
     /// How it came about, for people.
     #[must_use]
     pub const fn reason(self) -> &'static str {

@@ -114,6 +114,10 @@ metrics! {
         upstream_attempts: IntCounterVec = "upstream_attempts_total" &["result"];
         #[doc = " Answers of the policy, by action and decision."]
         policy_decisions: IntCounterVec = "policy_decisions_total" &["action", "decision"];
+        #[doc = " Decisions that the candidate policy would have made otherwise."]
+        candidate_differences: IntCounterVec = "policy_candidate_differences_total" &["action", "change"];
+        #[doc = " 1 when the candidate policy is asked, 0 when it cannot be read; only there while one is configured."]
+        candidate_loaded: IntGaugeVec = "policy_candidate_loaded" &[];
         #[doc = " Bearer tokens checked, by result."]
         authentications: IntCounterVec = "authentications_total" &["result"];
         #[doc = " Request heads refused before routing, by rule."]
@@ -160,6 +164,7 @@ struct Handles {
     upstream_seconds: Cells<Histogram, { Action::COUNT }>,
     upstream_attempts: Words,
     policy_decisions: Cells<Words, { Action::COUNT }>,
+    candidate_differences: Cells<Words, { Action::COUNT }>,
     authentications: Words,
     head_refusals: Words,
 }
@@ -202,6 +207,20 @@ impl Metrics {
     pub fn policy_decision(&self, action: Action, decision: &'static str) {
         let series = || self.policy_decisions.with_label_values(&[operation(action), decision]);
         self.handles.policy_decisions.with(action.index(), Words::default, |words| words.count(decision, series));
+    }
+
+    /// Counts a decision that the candidate policy would have made otherwise.
+    pub fn candidate_difference(&self, action: Action, change: &'static str) {
+        let series = || self.candidate_differences.with_label_values(&[operation(action), change]);
+        self.handles.candidate_differences.with(action.index(), Words::default, |words| words.count(change, series));
+    }
+
+    /// Shows whether the candidate policy could be read; `None` if there is none.
+    pub fn show_candidate(&self, loaded: Option<bool>) {
+        match loaded {
+            Some(loaded) => self.candidate_loaded.with_label_values::<&str>(&[]).set(i64::from(loaded)),
+            None => self.candidate_loaded.reset(),
+        }
     }
 
     /// Counts a look at a caller's credentials, by what came of it.

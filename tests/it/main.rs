@@ -21,6 +21,7 @@ mod metrics;
 mod permissions;
 mod readme;
 mod routes;
+mod shadow;
 
 // the program itself
 mod check;

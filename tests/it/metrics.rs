@@ -39,6 +39,7 @@ fn vocabulary() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("action", operations),
         ("code", [&Code::ALL.map(Code::as_str)[..], &["ok"]].concat()),
         ("decision", vec!["permit", "denied"]),
+        ("change", vec!["would_permit", "would_deny"]),
         ("rule", Refusal::ALL.map(Refusal::as_str).to_vec()),
         (
             "result",

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Ended, Error};
 use crate::api::Refusal;
-use crate::api::limits::OverRate;
+use crate::api::rate::OverRate;
 use crate::auth::Refused;
 use crate::ci::FaultKind;
 use crate::credentials::NoKeys;
