@@ -1,5 +1,7 @@
 //! The candidate policy's file.
 
+use std::path::PathBuf;
+
 use super::policy_file::PolicyFile;
 use crate::api::Shadow;
 use crate::config::Config;
@@ -7,8 +9,10 @@ use crate::domain::{Mistake, Mistakes};
 use crate::policy::Candidate;
 
 /// The candidate that `config` names. One that cannot be read is told and not asked: it is no reason to stop what works.
-pub(super) fn read(config: &Config) -> Shadow {
-    match config.policy_candidate.as_deref().map(PolicyFile::read) {
+///
+/// The documents that it attaches are put into `noted`.
+pub(super) fn read(config: &Config, noted: &mut Vec<PathBuf>) -> Shadow {
+    match config.policy_candidate.as_deref().map(|file| PolicyFile::read_noting(file, noted)) {
         None => Shadow::Off,
         Some(Ok(file)) => Shadow::On(Candidate::new(file.policy)),
         Some(Err(mistakes)) => {

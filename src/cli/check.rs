@@ -50,8 +50,8 @@ struct Checked {
 fn check(file: &Path) -> Result<Checked, Vec<Mistake>> {
     let config = Config::read(file).map_err(|broken| all_mistakes(broken).into_vec())?;
     // With a broken candidate the gateway would start all the same; whoever checks wants to know.
-    let candidate = candidate::read(&config).mistakes().cloned().collect();
-    match gateway::checked(&config) {
+    let candidate = candidate::read(&config, &mut Vec::new()).mistakes().cloned().collect();
+    match gateway::checked(&config, &mut Vec::new()) {
         Ok(snapshot) => Mistakes::unless_any(candidate, Checked { config, snapshot }).map_err(Mistakes::into_vec),
         Err(mistakes) => Err(mistakes.and(candidate).into_vec()),
     }

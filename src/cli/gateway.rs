@@ -70,7 +70,8 @@ impl Gateway {
     pub async fn start(config: Config, file: Option<PathBuf>) -> Result<Self, StartError> {
         // Before they are read: what changes meanwhile is noticed as a change.
         let looks = file.as_deref().map(|file| reload::looks(file, &config)).unwrap_or_default();
-        let snapshot = checked(&config)?;
+        let mut documents = Vec::new();
+        let snapshot = checked(&config, &mut documents)?;
         candidate::tell(&snapshot.candidate);
         let audit = Audit::open(&config.audit).map_err(Mistakes::from)?;
         let listener = Listener::bind(config.server.listen, &config.server.listener).await?;
@@ -81,7 +82,7 @@ impl Gateway {
         let settings = Settings { request_timeout: config.server.request_timeout, limits: config.limits.clone() };
         let shared = Shared::new(&settings, snapshot, audit, Metrics::new()?, drain.lines().clone(), Timestamp::now());
         let (connections, admin_connections) = (Connections::new(), Connections::new());
-        let reload = Arc::new(Reload::new(&shared, file, config.clone(), looks));
+        let reload = Arc::new(Reload::new(&shared, file, config.clone(), looks.and(&documents)));
         if let Some(interval) = config.watch_interval {
             tokio::spawn(reload::watch(Arc::downgrade(&reload), interval));
         }
@@ -138,22 +139,23 @@ impl Gateway {
 ///
 /// # Errors
 /// Every mistake in any of the files.
-pub(super) fn checked(config: &Config) -> Result<Snapshot, Mistakes> {
+pub(super) fn checked(config: &Config, documents: &mut Vec<PathBuf>) -> Result<Snapshot, Mistakes> {
     let beside = named_files::mistakes_beside_snapshot(&config.files);
-    match snapshot(config) {
+    match snapshot(config, documents) {
         Ok(snapshot) => Mistakes::unless_any(beside, snapshot),
         Err(mistakes) => Err(mistakes.and(beside)),
     }
 }
 
-/// Everything that a reload replaces, read from the files that `config` names.
+/// Everything that a reload replaces, read from the files that `config` names; the documents that policies attach are put
+/// into `documents`, whatever becomes of them.
 ///
 /// # Errors
 /// Every mistake in any of them.
-pub(super) fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
+pub(super) fn snapshot(config: &Config, documents: &mut Vec<PathBuf>) -> Result<Snapshot, Mistakes> {
     let mut mistakes = Vec::new();
     let authenticator = noted(Authenticator::load(&config.issuers), &mut mistakes);
-    let policy = noted(PolicyFile::read(&config.policy_file), &mut mistakes);
+    let policy = noted(PolicyFile::read_noting(&config.policy_file, documents), &mut mistakes);
     let credentials = noted(Credentials::load(&config.credentials).map_err(Mistakes::from), &mut mistakes);
     let upstream = noted(Upstream::new(&config.ci.upstream).map_err(Mistakes::from), &mut mistakes);
     let parts = authenticator.zip(policy).zip(credentials.zip(upstream));
@@ -162,7 +164,7 @@ pub(super) fn snapshot(config: &Config) -> Result<Snapshot, Mistakes> {
     let parts = Mistakes::unless_any(mistakes, parts)?;
     let ((authenticator, policy), (credentials, upstream)) =
         parts.ok_or_else(|| Mistake::new("configuration", "a part is missing without a reason").hint(REPORT))?;
-    let candidate = candidate::read(config);
+    let candidate = candidate::read(config, documents);
     let configuration = shown(config, &policy, &candidate);
     for remark in policy.policy.remarks().iter().take(REMARKS_TOLD) {
         tracing::warn!(problem = %remark, "a part of the policy does nothing here");

@@ -57,6 +57,11 @@ impl Looks {
         Self::at(self.paths(), self)
     }
 
+    /// These, and those of `more` files, which are looked at now.
+    pub(super) fn and(&self, more: &[PathBuf]) -> Self {
+        Self::at(self.paths().chain(more.iter().map(PathBuf::as_path)), self)
+    }
+
     /// The files.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.0.keys().map(PathBuf::as_path)

@@ -20,6 +20,14 @@ impl PolicyFile {
     /// # Errors
     /// Every mistake in it and in its documents.
     pub(super) fn read(file: &Path) -> Result<Self, Mistakes> {
+        Self::read_noting(file, &mut Vec::new())
+    }
+
+    /// The same; the documents are put into `noted` also if something is wrong with them or with the policy.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn read_noting(file: &Path, noted: &mut Vec<PathBuf>) -> Result<Self, Mistakes> {
         let place = file.display().to_string();
         let text = std::fs::read_to_string(file)
             .map_err(|why| Mistake::new(place.as_str(), format!("the policy cannot be read: {why}")))?;
@@ -27,6 +35,7 @@ impl PolicyFile {
         let mut attached = Vec::new();
         let policy = Policy::parse_with(&text, &place, Format::of(file), &mut |name| {
             let path = folder.join(name);
+            noted.push(path.clone());
             let text = std::fs::read_to_string(&path).map_err(|why| why.to_string())?;
             let place = path.display().to_string();
             attached.push(path);

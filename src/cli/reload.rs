@@ -12,7 +12,7 @@ use super::gateway::snapshot;
 use super::looks::Looks;
 use super::{candidate, named_files};
 use crate::api::{Reloaded, Shared, Snapshot};
-use crate::config::{Config, Files};
+use crate::config::Config;
 use crate::domain::{Mistake, Mistakes};
 
 /// How often it is tried to read files that change meanwhile.
@@ -104,31 +104,31 @@ impl Reload {
             .into())
     }
 
-    /// One reading, and how its files looked after it. Those of a configuration that cannot be used come on top of
-    /// those that were read before: a broken one may name none.
+    /// One reading, and how its files looked after it. Those of a reading that failed come on top of those that were
+    /// known before: a broken configuration may name none.
     fn read_once(&self, file: &Path, before: &Looks) -> (Result<Reading, Mistakes>, Looks) {
-        match Config::read(file) {
+        let mut paths = vec![file.to_owned()];
+        let result = match Config::read(file) {
             Ok(config) => {
-                let files = watched(file, &config.files);
-                let result = self.reading(config);
-                let known = before.paths().filter(|_| result.is_err());
-                let after = Looks::at(known.chain(files.iter().map(PathBuf::as_path)), before);
-                (result, after)
+                paths.extend(config.files.read_by_reload().map(Path::to_owned));
+                self.reading(config, &mut paths)
             }
             Err(broken) => {
-                let files = watched(file, &broken.files);
-                let after = Looks::at(before.paths().chain(files.iter().map(PathBuf::as_path)), before);
-                (Err(named_files::all_mistakes(broken)), after)
+                paths.extend(broken.files.read_by_reload().map(Path::to_owned));
+                Err(named_files::all_mistakes(broken))
             }
-        }
+        };
+        let known = before.paths().filter(|_| result.is_err());
+        let after = Looks::at(known.chain(paths.iter().map(PathBuf::as_path)), before);
+        (result, after)
     }
 
     /// What a reload does not change is shown as it is in force, not as it is written.
-    fn reading(&self, read: Config) -> Result<Reading, Mistakes> {
+    fn reading(&self, read: Config, documents: &mut Vec<PathBuf>) -> Result<Reading, Mistakes> {
         let needs_restart = self.needs_restart(&read);
         let Config { server, admin, audit, limits, log_format, watch_interval, .. } = self.started.clone();
-        let snapshot = snapshot(&Config { server, admin, audit, limits, log_format, watch_interval, ..read })?;
-        Ok(Reading { snapshot, needs_restart })
+        let config = Config { server, admin, audit, limits, log_format, watch_interval, ..read };
+        Ok(Reading { snapshot: snapshot(&config, documents)?, needs_restart })
     }
 
     fn needs_restart(&self, read: &Config) -> Vec<&'static str> {
@@ -149,12 +149,7 @@ impl Reload {
 
 /// How the files of `config`, read from `file`, look now.
 pub(super) fn looks(file: &Path, config: &Config) -> Looks {
-    Looks::at(watched(file, &config.files).iter().map(PathBuf::as_path), &Looks::default())
-}
-
-/// The configuration itself, and the files that it names and a reload reads.
-fn watched(file: &Path, files: &Files) -> Vec<PathBuf> {
-    files.read_by_reload().chain([file]).map(Path::to_owned).collect()
+    Looks::at(config.files.read_by_reload().chain([file]), &Looks::default())
 }
 
 /// Looks at the files again and again, where it may block, until the gateway is gone.

@@ -123,7 +123,7 @@ fn a_candidate_that_cannot_be_read_is_told_everywhere_and_stops_nothing() {
     let policy = folder.read("policy.toml");
     folder.write("policy.toml", "version = 1");
     let both = run(&["check", "--config", &folder.config()]).expect(64).stderr;
-    assert!(both.contains("/next.toml: ") && both.contains("/policy.toml:1: "), "{both}");
+    assert!(both.contains("/next.toml: ") && both.contains("/policy.toml:1:"), "{both}");
     folder.write("policy.toml", &policy);
     let served = Served::from(&folder);
     let alice = folder.token("alice");

@@ -205,6 +205,27 @@ fn every_file_that_the_configuration_names_is_watched_and_so_is_the_configuratio
 }
 
 #[test]
+fn documents_that_a_policy_attaches_are_watched_also_those_that_are_yet_to_come() {
+    let cloud = Cloud::start();
+    let (folder, served) = watched(&cloud);
+    let bob = folder.token("bob");
+    let attachment = "[[attachment]]\nprincipal = [\"user:bob\"]\ndocument = \"bob.json\"\n";
+    folder.write("policy.toml", &(folder.read("policy.toml") + attachment));
+    await_failures(&served, 1);
+    served.enable(&bob).expect(403);
+    let document = |effect: &str| {
+        let statement = format!(r#"{{"effect": "{effect}", "action": ["name/ci:*"], "resource": ["*"]}}"#);
+        format!(r#"{{"version": "2.0", "statement": [{statement}]}}"#)
+    };
+    folder.write("bob.json", &document("allow"));
+    await_generation(&served, 2);
+    served.enable(&bob).expect(200);
+    folder.write("bob.json", &document("deny"));
+    await_generation(&served, 3);
+    served.enable(&bob).expect(403);
+}
+
+#[test]
 fn a_configuration_that_is_no_toml_or_gone_is_read_again_when_it_is_whole() {
     let cloud = Cloud::start();
     let (folder, served) = watched(&cloud);
