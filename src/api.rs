@@ -6,6 +6,7 @@ mod admin;
 mod answer;
 mod body;
 mod catalogue;
+mod client_address;
 mod error;
 mod limits;
 mod line;
@@ -34,6 +35,7 @@ use tower::Service;
 
 pub use admin::{Admin, Hooks, Reloaded};
 pub use catalogue::{Entry, Explanation, entry};
+pub use client_address::TrustedProxies;
 pub use limits::Limits;
 pub use openapi::DOCUMENT;
 pub use peer::Peer;

@@ -35,7 +35,7 @@ pub use environment::{log_filter, no_colour};
 pub use files::{Broken, Files, NamedFile};
 pub use layers::DEFAULT;
 
-use crate::api::Limits;
+use crate::api::{Limits, TrustedProxies};
 use crate::auth::IssuerSettings;
 use crate::domain::{Bucket, Mistake, Mistakes, Region};
 use crate::telemetry::LogFormat;
@@ -87,6 +87,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// How connections are treated.
     pub listener: server::Settings,
+    /// The proxies whose word on a client's address is believed.
+    pub trusted_proxies: TrustedProxies,
     /// The whole of one request.
     pub request_timeout: Duration,
     /// How long "not ready" is shown before the listener closes.

@@ -15,7 +15,7 @@ use super::limits::Place;
 use super::request_id::RequestId;
 use super::route::{Route, Target, route};
 use super::shared::{Shared, Snapshot};
-use super::trail::{Sent, Trail};
+use super::trail::{Came, Sent, Trail};
 use super::{Peer, Refusal, Unready, answer, body, problem, shadow};
 use crate::audit::Intent;
 use crate::auth::{Presented, Refused};
@@ -36,7 +36,8 @@ where
 {
     let peer = request.extensions().get::<Peer>().copied();
     let method = request.method().clone();
-    let mut trail = Trail::begin(Arc::clone(&shared), id.clone(), peer, sent);
+    let client = peer.and_then(|peer| shared.trusted_proxies().client(peer, request.headers()));
+    let mut trail = Trail::begin(Arc::clone(&shared), id.clone(), Came { peer, client }, sent);
     match steps(&shared, request, &mut trail).await {
         Ok((response, outcome, code)) => {
             trail.served(response.status(), code, outcome);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::client_address::TrustedProxies;
 use super::limits::{Gate, Limits};
 use super::route::Regions;
 use super::shadow::{Pace, Shadow};
@@ -60,6 +61,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// Bounds on the work in progress.
     pub limits: Limits,
+    /// Who is believed about where requests come from.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// Why the process is not ready.
@@ -103,6 +106,7 @@ pub struct Shared {
     gate: Gate,
     lines: TaskTracker,
     request_timeout: Duration,
+    trusted_proxies: TrustedProxies,
     draining: AtomicBool,
     admitting: AtomicBool,
     given_up: CancellationToken,
@@ -144,6 +148,7 @@ impl Shared {
             gate: Gate::new(&settings.limits),
             lines,
             request_timeout: settings.request_timeout,
+            trusted_proxies: settings.trusted_proxies.clone(),
             draining: AtomicBool::new(false),
             admitting: AtomicBool::new(true),
             given_up: CancellationToken::new(),
@@ -269,6 +274,10 @@ impl Shared {
 
     pub(super) fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    pub(super) fn trusted_proxies(&self) -> &TrustedProxies {
+        &self.trusted_proxies
     }
 
     pub(super) fn request_timeout(&self) -> Duration {

@@ -1,5 +1,6 @@
 //! Step 12: the finished line, told once, whatever became of the request.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ use crate::policy::Context;
 pub(super) struct Trail {
     shared: Arc<Shared>,
     id: RequestId,
-    peer: Option<Peer>,
+    came: Came,
     began: Instant,
     began_at: Timestamp,
     pub(super) target: Option<Arc<Target>>,
@@ -35,6 +36,27 @@ pub(super) struct Trail {
     sent: Sent,
     call: Call,
     told: bool,
+}
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Came {
+    /// The other end of the connection.
+    pub(super) peer: Option<Peer>,
+    /// Who asked, perhaps through trusted proxies; `None` if that cannot be known.
+    pub(super) client: Option<IpAddr>,
+}
+
+impl Came {
+    /// The client's address where it is not the peer's.
+    fn beside_the_peer(self) -> Option<String> {
+        let peer = self.peer?.0.ip().to_canonical();
+        match self.client {
+            Some(client) if client == peer => None,
+            Some(client) => Some(client.to_string()),
+            None => Some("unknown".to_owned()),
+        }
+    }
 }
 
 /// Whether a request has begun to be sent; outlives the line, so that an answer after a panic tells the truth.
@@ -64,11 +86,11 @@ impl Call {
 }
 
 impl Trail {
-    pub(super) fn begin(shared: Arc<Shared>, id: RequestId, peer: Option<Peer>, sent: Sent) -> Self {
+    pub(super) fn begin(shared: Arc<Shared>, id: RequestId, came: Came, sent: Sent) -> Self {
         Self {
             shared,
             id,
-            peer,
+            came,
             began: Instant::now(),
             began_at: Timestamp::now(),
             target: None,
@@ -88,7 +110,7 @@ impl Trail {
 
     /// What the policy is told besides who asks for what.
     pub(super) fn context(&self) -> Context {
-        Context { now: self.now(), ip: self.peer.map(|Peer(address)| address.ip().to_canonical()) }
+        Context { now: self.now(), ip: self.came.client }
     }
 
     /// When the request has to be answered.
@@ -172,11 +194,13 @@ impl Trail {
     fn log(&self, status: StatusCode, code: Option<Code>, outcome: Outcome, cause: Option<&str>, whole: Duration) {
         let target = self.target.as_deref();
         let seen = self.call.seen.as_ref();
+        let client = self.came.beside_the_peer();
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     request_id = self.id.as_str(),
-                    peer = self.peer.map(|peer| tracing::field::display(peer.0)),
+                    peer = self.came.peer.map(|peer| tracing::field::display(peer.0)),
+                    client_ip = client.as_deref(),
                     caller = self.caller.as_deref().map(Caller::name),
                     action = self.action().map(Action::as_str),
                     bucket = target.map(|target| target.bucket.as_str()),

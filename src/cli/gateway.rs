@@ -79,7 +79,11 @@ impl Gateway {
         let (address, admin_address) = (listener.address(), admin_listener.address());
         let drain = Drain::new(config.server.drain_delay, config.server.drain_timeout);
         let admin_drain = Drain::new(Duration::ZERO, ADMIN_DRAIN);
-        let settings = Settings { request_timeout: config.server.request_timeout, limits: config.limits.clone() };
+        let settings = Settings {
+            request_timeout: config.server.request_timeout,
+            limits: config.limits.clone(),
+            trusted_proxies: config.server.trusted_proxies.clone(),
+        };
         let shared = Shared::new(&settings, snapshot, audit, Metrics::new()?, drain.lines().clone(), Timestamp::now());
         let (connections, admin_connections) = (Connections::new(), Connections::new());
         let reload = Arc::new(Reload::new(&shared, file, config.clone(), looks.and(&documents)));

@@ -1,15 +1,17 @@
 //! The sections that say how the gateway listens, limits, records and tells.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::files::NamedFile;
 use super::reader::Table;
 use super::units::minutes;
-use super::values::{OFF, Wrong};
+use super::values::{OFF, Wrong, echo};
 use super::{Admin, Server, units};
-use crate::api::{Limits, Rate};
+use crate::api::{Limits, Rate, TrustedProxies};
 use crate::audit::{self, OnFailure};
 use crate::server::{self, TlsSettings};
 use crate::telemetry::LogFormat;
@@ -25,6 +27,7 @@ const ADMIN_HEADER_READ_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) fn server(table: &Table<'_>) -> Option<Server> {
     let listen = table.address("listen");
     let tls = tls(&table.table("tls"));
+    let trusted_proxies = table.list("trusted_proxies", network);
     let max_connections = table.number("max_connections", MOST_AT_ONCE);
     let header_read_timeout = table.duration("header_read_timeout", TIMEOUTS);
     let request_timeout = table.duration("request_timeout", TIMEOUTS);
@@ -35,10 +38,32 @@ pub(super) fn server(table: &Table<'_>) -> Option<Server> {
     Some(Server {
         listen: listen?,
         listener,
+        trusted_proxies: TrustedProxies::new(trusted_proxies?),
         request_timeout: request_timeout?,
         drain_delay: drain_delay?,
         drain_timeout: drain_timeout?,
     })
+}
+
+/// A network of proxies, or the address of one.
+fn network(text: &str) -> Result<IpNet, Wrong> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    let network = text.parse::<IpNet>().or_else(|_| address());
+    let hint = "write a network as in `10.0.0.0/8` or `2001:db8::/32`, or an address";
+    let network = network.map_err(|_| Wrong::new(format!("is {}, which is no network", echo(text)), hint))?;
+    if network.prefix_len() == 0 {
+        return Err(Wrong::new("is everybody", "name the proxies alone: whoever is trusted can claim any address"));
+    }
+    if network.trunc() != network {
+        let hint = format!("write `{}`, or `{}` for the one address", network.trunc(), network.addr());
+        return Err(Wrong::new(format!("is {}, an address within a network", echo(text)), hint));
+    }
+    match network {
+        IpNet::V6(mapped) if mapped.addr().to_ipv4_mapped().is_some() => {
+            Err(Wrong::new("is IPv4 mapped into IPv6, which no address is compared as", "write it as IPv4"))
+        }
+        IpNet::V4(_) | IpNet::V6(_) => Ok(network),
+    }
 }
 
 /// `Some(None)` where no TLS is asked for.

@@ -45,6 +45,7 @@ fn server(config: &Config) -> Value {
     json!({
         "listen": server.listen.to_string(),
         "tls": listener.tls.as_ref().map(tls),
+        "trusted_proxies": server.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "max_connections": listener.max_connections,
         "header_read_timeout": show_duration(listener.header_read_timeout),
         "request_timeout": show_duration(server.request_timeout),

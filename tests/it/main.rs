@@ -14,6 +14,7 @@ mod support;
 mod answers;
 mod authentication;
 mod bodies;
+mod client_address;
 mod faults;
 mod heads;
 mod invariants;

@@ -31,6 +31,7 @@ fn everything_that_can_be_written_arrives() {
     let config = with(
         "[server]\nlisten = '[::1]:1'\nmax_connections = 7\nheader_read_timeout = '1s'\nrequest_timeout = '1m30s'\n\
          drain_delay = '0s'\ndrain_timeout = '1m'\ntls = { certificate = '/c.pem', private_key = 'k.pem', client_ca = 'a.pem' }\n\
+         trusted_proxies = ['10.0.0.0/8', '2001:db8::7']\n\
          [admin]\nlisten = '0.0.0.0:2'\n[credentials]\nsource = 'file'\nfile = 'k'\napp_ids = ['1', '2']\n\
          [ci]\ndefault_region = 'ap-x'\nendpoint = 'http://10.0.0.1:1'\nunsafe_endpoint = true\n\
          signature_lifetime = '10m'\nconnect_timeout = '10ms'\nresponse_timeout = '3s'\n\
@@ -43,6 +44,8 @@ fn everything_that_can_be_written_arrives() {
         (tls.certificate.to_str(), tls.client_ca.as_deref()),
         (Some("/c.pem"), Some(Path::new("/etc/gw/a.pem")))
     );
+    let proxies: Vec<String> = config.server.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "2001:db8::7/128"]);
     assert_eq!(config.server.request_timeout, Duration::from_secs(90));
     assert_eq!(config.credentials.source, Source::File("/etc/gw/k".into()));
     assert_eq!(config.credentials.app_ids.len(), 2);

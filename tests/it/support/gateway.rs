@@ -18,7 +18,7 @@ use ci_gateway::domain::Code;
 use ci_gateway::stand_in::{KnownKey, Settings, StandIn, Strike};
 use jiff::Timestamp;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 pub(crate) use answer::Answer;
 pub(crate) use ask::Ask;
@@ -100,6 +100,13 @@ impl World {
     /// The answer to `ask`, on a connection of its own.
     pub(crate) async fn answer(&self, ask: &Ask) -> Answer {
         self.connect().await.ask(ask).await
+    }
+
+    /// The answer to `ask` from another address of loopback, 127.0.0.`last`.
+    pub(crate) async fn answer_from(&self, last: u8, ask: &Ask) -> Answer {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+        Connection::new(socket.connect(self.gateway.address()).await.unwrap()).ask(ask).await
     }
 
     /// The answer to `ask` of the admin listener.
