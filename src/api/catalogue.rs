@@ -93,6 +93,7 @@ mod tests {
     use super::*;
     use crate::api::Rate;
     use crate::api::error::Error;
+    use crate::api::limits::Whose;
     use crate::api::rate::OverRate;
 
     fn sentences(entry: &Entry) -> impl Iterator<Item = &'static str> {
@@ -145,7 +146,7 @@ mod tests {
         [
             Error::InvalidBucket("test".parse::<crate::domain::Bucket>().unwrap_err()),
             Error::MethodNotAllowed("GET, POST, DELETE"),
-            Error::OverRate(OverRate { rate, wait: Duration::ZERO }),
+            Error::OverRate(Whose::Caller, OverRate { rate, wait: Duration::ZERO }),
         ]
         .iter()
         .map(|error| error.detail().into_owned())

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 
 use super::Refusal;
+use super::limits::Whose;
 use super::rate::OverRate;
 use crate::audit::{Unwritten, UpstreamSeen};
 use crate::auth::Refused;
@@ -32,7 +33,7 @@ pub(super) enum Error {
     ParameterEncoding,
     NotTrueOrFalse,
     Unauthenticated(Refused),
-    OverRate(OverRate),
+    OverRate(Whose, OverRate),
     Overloaded,
     Draining,
     Forbidden(Denied),
@@ -89,7 +90,7 @@ impl Error {
             | Self::BodyNotEmpty => (StatusCode::BAD_REQUEST, Code::InvalidRequest),
             Self::Unauthenticated(Refused::NoCredentials) => (StatusCode::UNAUTHORIZED, Code::Unauthenticated),
             Self::Unauthenticated(Refused::BadToken(_)) => (StatusCode::UNAUTHORIZED, Code::InvalidToken),
-            Self::OverRate(_) => (StatusCode::TOO_MANY_REQUESTS, Code::RateLimited),
+            Self::OverRate(..) => (StatusCode::TOO_MANY_REQUESTS, Code::RateLimited),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded),
             Self::Draining | Self::CutOff(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Draining),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, Code::Forbidden),
@@ -126,7 +127,7 @@ impl Error {
             | Self::ParameterEncoding
             | Self::NotTrueOrFalse
             | Self::Unauthenticated(_)
-            | Self::OverRate(_)
+            | Self::OverRate(..)
             | Self::Overloaded
             | Self::Draining
             | Self::Forbidden(_)
@@ -156,7 +157,7 @@ impl Error {
     /// For how long the caller is asked to wait; every 429 and 503 says so.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::OverRate(over) => Some(over.wait),
+            Self::OverRate(_, over) => Some(over.wait),
             Self::Fault(fault, wait) => match fault.kind() {
                 FaultKind::Throttled | FaultKind::Unavailable => Some(wait.unwrap_or(UPSTREAM_WAIT)),
                 FaultKind::Denied

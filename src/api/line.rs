@@ -105,6 +105,8 @@ where
 
 /// Step 2.
 fn authenticate(shared: &Shared, snapshot: &Snapshot, head: &Parts, trail: &Trail) -> Result<Arc<Caller>, Error> {
+    let admitted = shared.gate().may_authenticate(trail.source());
+    admitted.inspect_err(|_| shared.metrics().authentication("over_rate"))?;
     let certificate = head.extensions.get::<Arc<CertificateDer<'static>>>().map(AsRef::as_ref);
     let presented = Presented { headers: &head.headers, certificate };
     let result = snapshot.authenticator.authenticate(presented, trail.now());
@@ -114,6 +116,9 @@ fn authenticate(shared: &Shared, snapshot: &Snapshot, head: &Parts, trail: &Trai
         Err(Refused::BadToken(reason)) => reason.as_str(),
     };
     shared.metrics().authentication(word);
+    if matches!(result, Err(Refused::BadToken(_))) {
+        shared.gate().count_failure(trail.source());
+    }
     result.map_err(Error::Unauthenticated)
 }
 

@@ -9,6 +9,7 @@ use http_body_util::Full;
 use serde::Serialize;
 
 use super::error::Error;
+use super::limits::Whose;
 use super::rate::OverRate;
 use super::request_id::RequestId;
 use crate::audit::UpstreamSeen;
@@ -83,7 +84,7 @@ fn add_headers(headers: &mut HeaderMap, error: &Error, status: StatusCode) {
         Error::Unauthenticated(refused) => {
             headers.insert(WWW_AUTHENTICATE, challenge(refused));
         }
-        Error::OverRate(over) => add_rate(headers, over),
+        Error::OverRate(whose, over) => add_rate(headers, *whose, over),
         // What is left of the body is not worth reading.
         Error::BodyTooLarge | Error::BodyTimeout | Error::BodyBroken => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -103,10 +104,14 @@ fn challenge(refused: &Refused) -> HeaderValue {
 }
 
 /// The two fields of draft-ietf-httpapi-ratelimit-headers-10.
-fn add_rate(headers: &mut HeaderMap, over: &OverRate) {
+fn add_rate(headers: &mut HeaderMap, whose: Whose, over: &OverRate) {
+    let name = match whose {
+        Whose::Caller => "caller",
+        Whose::Source => "source",
+    };
     let (quota, window) = (over.rate.requests, seconds_up(over.rate.period));
-    let policy = format!(r#""caller";q={quota};w={window}"#);
-    let left = format!(r#""caller";r=0;t={}"#, seconds_up(over.wait));
+    let policy = format!(r#""{name}";q={quota};w={window}"#);
+    let left = format!(r#""{name}";r=0;t={}"#, seconds_up(over.wait));
     for (name, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, left)] {
         if let Ok(value) = HeaderValue::from_str(&text) {
             headers.insert(name, value);

@@ -47,6 +47,12 @@ impl Rates {
         self.admit_at(whose, self.started.elapsed())
     }
 
+    /// Whether one more of `whose` would be admitted; counts nothing.
+    pub(super) fn look(&self, whose: impl Hash) -> Result<(), OverRate> {
+        let now = self.started.elapsed();
+        self.cell(whose).map_or(Ok(()), |cell| cell.look(self.rate, now))
+    }
+
     fn admit_at(&self, whose: impl Hash, now: Duration) -> Result<(), OverRate> {
         self.cell(whose).map_or(Ok(()), |cell| cell.admit(self.rate, now))
     }
@@ -71,6 +77,12 @@ impl Cell {
             (empty_at - now <= tolerance).then_some(empty_at + share)
         });
         admitted.map(drop).map_err(|empty_at| over(rate, empty_at, now + tolerance))
+    }
+
+    fn look(&self, rate: Rate, now: Duration) -> Result<(), OverRate> {
+        let (_, tolerance, now) = parts(rate, now);
+        let empty_at = self.0.load(Ordering::Relaxed);
+        if empty_at.saturating_sub(now) <= tolerance { Ok(()) } else { Err(over(rate, empty_at, now + tolerance)) }
     }
 }
 
@@ -131,7 +143,11 @@ mod tests {
             let (mut now, mut admitted) = (Duration::ZERO, 0u64);
             for step in steps {
                 now += Duration::from_millis(step);
-                admitted += u64::from(cell.admit(rate, now).is_ok());
+                let look = cell.look(rate, now);
+                prop_assert_eq!(look, cell.look(rate, now), "a look counts nothing");
+                let admit = cell.admit(rate, now);
+                prop_assert_eq!(look, admit, "a look tells what an admission would");
+                admitted += u64::from(admit.is_ok());
             }
             let share = now.as_nanos() * u128::from(requests) / 1_000_000_000;
             prop_assert!(u128::from(admitted) <= share + u128::from(requests) + 1);

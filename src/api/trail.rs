@@ -113,6 +113,12 @@ impl Trail {
         Context { now: self.now(), ip: self.came.client }
     }
 
+    /// The address that failures to authenticate are counted against: the client's, or that of the proxy that does not
+    /// tell it.
+    pub(super) fn source(&self) -> Option<IpAddr> {
+        self.came.client.or_else(|| Some(self.came.peer?.0.ip().to_canonical()))
+    }
+
     /// When the request has to be answered.
     pub(super) fn deadline(&self) -> tokio::time::Instant {
         tokio::time::Instant::from_std(self.began) + self.shared.request_timeout()

@@ -107,8 +107,9 @@ pub(super) fn audit(table: &Table<'_>) -> Option<audit::Settings> {
 
 pub(super) fn limits(table: &Table<'_>) -> Option<Limits> {
     let in_flight = table.number("in_flight", MOST_AT_ONCE);
-    let per_caller = table.with("per_caller", per_caller);
-    Some(Limits { in_flight: in_flight?, per_caller: per_caller? })
+    let per_caller = table.with("per_caller", rate_or_off);
+    let failed_authentications = table.with("failed_authentications", rate_or_off);
+    Some(Limits { in_flight: in_flight?, per_caller: per_caller?, failed_authentications: failed_authentications? })
 }
 
 /// `Some(None)` where nobody looks.
@@ -116,7 +117,7 @@ pub(super) fn watch_interval(table: &Table<'_>) -> Option<Option<Duration>> {
     table.duration_or_off("interval", Duration::from_millis(100)..=minutes(60))
 }
 
-fn per_caller(text: &str) -> Result<Option<Rate>, Wrong> {
+fn rate_or_off(text: &str) -> Result<Option<Rate>, Wrong> {
     if text == OFF {
         return Ok(None);
     }

@@ -30,7 +30,11 @@ pub(super) fn config(config: &Config) -> Value {
             "file": config.audit.file.as_deref().map(path),
             "on_failure": match config.audit.on_failure { OnFailure::Refuse => "refuse", OnFailure::Serve => "serve" },
         },
-        "limits": { "in_flight": config.limits.in_flight, "per_caller": show_rate(config.limits.per_caller) },
+        "limits": {
+            "in_flight": config.limits.in_flight,
+            "per_caller": show_rate(config.limits.per_caller),
+            "failed_authentications": show_rate(config.limits.failed_authentications),
+        },
         "reload": { "interval": config.watch_interval.map_or_else(|| OFF.to_owned(), show_duration) },
         "telemetry": {
             "log_format": match config.log_format { LogFormat::Json => "json", LogFormat::Text => "text" },

@@ -15,6 +15,7 @@ mod answers;
 mod authentication;
 mod bodies;
 mod client_address;
+mod failed_authentications;
 mod faults;
 mod heads;
 mod invariants;

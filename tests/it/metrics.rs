@@ -47,7 +47,7 @@ fn vocabulary() -> BTreeMap<&'static str, Vec<&'static str>> {
                 &Reason::ALL.map(Reason::as_str)[..],
                 &kinds,
                 &SendError::WORDS,
-                &["ok", "failed", "no_credentials", "applied", "unreadable"],
+                &["ok", "failed", "no_credentials", "over_rate", "applied", "unreadable"],
             ]
             .concat(),
         ),
@@ -74,7 +74,7 @@ fn most_series() -> usize {
     let upstream = actions * with_histogram(CALL_BUCKETS.len());
     let attempts = FaultKind::ALL.len() + SendError::WORDS.len() + 2;
     let decisions = 2 * actions;
-    let authentications = Reason::ALL.len() + 2;
+    let authentications = Reason::ALL.len() + 3;
     let heads = Refusal::ALL.len();
     let connections = 2 + 2 * 6;
     let (single, reloads, process) = (10, 2, 10);

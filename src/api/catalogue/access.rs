@@ -77,17 +77,20 @@ pub(super) const ACCOUNT_NOT_CONFIGURED: Entry = Entry {
 
 pub(super) const RATE_LIMITED: Entry = Entry {
     title: "You are calling too often",
-    meaning: "You have made more calls than the gateway allows one caller in the time that `RateLimit-Policy` states. \
-              Other callers are not affected, and nothing was sent to Cloud Infinite.",
+    meaning: "You have made more calls than the gateway allows one caller in the time that `RateLimit-Policy` states, or \
+              more credentials from your address did not hold. Nothing was sent to Cloud Infinite.",
     causes: &[
         "A loop repeats the call without a pause, often after an error that repeating cannot cure.",
         "Several programs share one identity and so one rate.",
         "A job for many buckets sends all its calls at once.",
+        "`RateLimit-Policy` names `source`: somebody at your address sends bad tokens, perhaps a program of yours whose \
+         token has expired.",
     ],
     what_to_do: &[
         "Wait for the seconds in `Retry-After`, then go on more slowly.",
         "Give each program an identity of its own.",
-        "Operator: the rate is `per_caller` under `[limits]`.",
+        "Operator: the rates are `per_caller` and `failed_authentications` under `[limits]`; where callers come through a \
+         proxy, name it in `trusted_proxies`, so that they do not count as one address.",
     ],
     usual_status: 429,
 };

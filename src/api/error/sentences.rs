@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{Ended, Error};
 use crate::api::Refusal;
+use crate::api::limits::Whose;
 use crate::api::rate::OverRate;
 use crate::auth::Refused;
 use crate::ci::FaultKind;
@@ -38,7 +39,7 @@ impl Error {
             Self::Unauthenticated(Refused::BadToken(_)) => {
                 "the token is not accepted: check its issuer, audience, expiry and signature, and get a new one"
             }
-            Self::OverRate(over) => return over_rate(over),
+            Self::OverRate(whose, over) => return over_rate(*whose, over),
             Self::Overloaded => "too many requests are in flight: try again in a moment",
             Self::Draining | Self::CutOff(Ended::Unsent) => {
                 "this instance is about to stop: try again, another one will answer"
@@ -141,9 +142,13 @@ fn fault_sentence(kind: FaultKind) -> &'static str {
     }
 }
 
-fn over_rate(over: &OverRate) -> Cow<'static, str> {
+fn over_rate(whose: Whose, over: &OverRate) -> Cow<'static, str> {
     let (requests, period) = (over.rate.requests, over.rate.period);
-    format!("over the rate of {requests} requests in {period:?}: wait as long as `Retry-After` says").into()
+    let what = match whose {
+        Whose::Caller => "requests",
+        Whose::Source => "failed authentications from your address",
+    };
+    format!("over the rate of {requests} {what} in {period:?}: wait as long as `Retry-After` says").into()
 }
 
 /// The statement's name is the operator's own and meant to be asked about.

@@ -39,7 +39,7 @@ fn an_unknown_key_or_table_is_told_with_the_nearest_known_one() {
             "`ci.buckets[1].nam`",
             "`ci.buckets[].name`",
         ),
-        ("[limits]\nqqq = 1", 2, "`limits.qqq`", "known here: in_flight, per_caller"),
+        ("[limits]\nqqq = 1", 2, "`limits.qqq`", "known here: failed_authentications, in_flight, per_caller"),
         ("[credentials]\nsecret_key = 'marker'", 2, "`credentials.secret_key`", "name a file that holds it"),
         ("\"server.listen\" = 'x'", 1, "`server.listen`", "plain words"),
         ("[server]\nListen = 'x'", 2, "`server.Listen`", "did you mean `server.listen`?"),

@@ -22,7 +22,7 @@ fn a_small_file_is_filled_up_with_the_defaults() {
     assert_eq!(config.credentials.source, Source::Environment);
     assert_eq!(config.ci.default_region, None);
     assert_eq!(config.ci.signature_lifetime, Duration::from_secs(300));
-    assert_eq!(config.limits, Limits { in_flight: 512, per_caller: None });
+    assert_eq!(config.limits, Limits { in_flight: 512, per_caller: None, failed_authentications: None });
     assert_eq!(config.log_format, LogFormat::Json);
 }
 
@@ -36,7 +36,7 @@ fn everything_that_can_be_written_arrives() {
          [ci]\ndefault_region = 'ap-x'\nendpoint = 'http://10.0.0.1:1'\nunsafe_endpoint = true\n\
          signature_lifetime = '10m'\nconnect_timeout = '10ms'\nresponse_timeout = '3s'\n\
          [[ci.buckets]]\nname = 'b-1'\nregion = 'ap-y'\n[audit]\nfile = 'a.jsonl'\non_failure = 'serve'\n\
-         [limits]\nin_flight = 1\nper_caller = '3/2s'\n[telemetry]\nlog_format = 'text'\n[reload]\ninterval = '250ms'\n",
+         [limits]\nin_flight = 1\nper_caller = '3/2s'\nfailed_authentications = '9/1m'\n[telemetry]\nlog_format = 'text'\n[reload]\ninterval = '250ms'\n",
     )
     .unwrap();
     let tls = config.server.listener.tls.as_ref().unwrap();
@@ -52,6 +52,8 @@ fn everything_that_can_be_written_arrives() {
     assert_eq!(config.ci.upstream.endpoint.as_ref().unwrap().to_string(), "http://10.0.0.1:1");
     assert_eq!(config.ci.buckets[&"b-1".parse().unwrap()].as_str(), "ap-y");
     assert_eq!(config.limits.per_caller, Some(Rate { requests: 3, period: Duration::from_secs(2) }));
+    let failures = Some(Rate { requests: 9, period: Duration::from_secs(60) });
+    assert_eq!(config.limits.failed_authentications, failures);
     assert_eq!(config.log_format, LogFormat::Text);
     assert_eq!(config.watch_interval, Some(Duration::from_millis(250)));
     assert_eq!(with("[reload]\ninterval = 'off'\n").unwrap().watch_interval, None);
