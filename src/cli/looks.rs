@@ -62,6 +62,12 @@ impl Looks {
         Self::at(self.paths().chain(more.iter().map(PathBuf::as_path)), self)
     }
 
+    /// The same files, as if nobody had read them: whatever they hold is a change.
+    pub(super) fn unread(&self) -> Self {
+        let never = Look { stat: Err(io::ErrorKind::Other), meaning: Meaning::default() };
+        Self(self.paths().map(|path| (path.to_owned(), never.clone())).collect())
+    }
+
     /// The files.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.0.keys().map(PathBuf::as_path)
@@ -191,6 +197,13 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let gone = owners.again();
         assert!(!gone.mean_the_same_as(&owners) && gone.again() == gone);
+    }
+
+    #[test]
+    fn files_that_nobody_has_read_have_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_path, then) = file(&folder, "");
+        assert!(!then.again().mean_the_same_as(&then.unread()) && then.unread().again() == then);
     }
 
     #[test]

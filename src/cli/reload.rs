@@ -99,6 +99,8 @@ impl Reload {
             }
             *looks = after;
         }
+        // So that the watch tries again when they have come to rest.
+        *looks = looks.unread();
         Err(Mistake::new("reload", "the files change while they are read")
             .hint("replace them by renaming, and reload when that is done")
             .into())

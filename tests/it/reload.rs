@@ -180,3 +180,24 @@ fn two_hundred_reloads_with_rotating_keys_cost_no_request() {
     assert_eq!(cloud.requests().len(), made);
     assert!(cloud.requests().iter().all(|request| request.verified && request.applied));
 }
+
+#[test]
+fn sections_that_wait_for_a_restart_are_named_and_shown_as_they_are_in_force() {
+    let cloud = Cloud::start();
+    let folder = Folder::of(&cloud);
+    let served = Served::from(&folder);
+    folder.change(
+        "gateway.toml",
+        "interval = \"off\"",
+        "interval = \"1h\"\n[limits]\nfailed_authentications = \"1/1s\"",
+    );
+    folder.change("gateway.toml", "[admin]", "trusted_proxies = [\"127.0.0.1\"]\n[admin]");
+    let reloaded = served.reload().expect(200).json();
+    assert_eq!(reloaded["needs_restart"], serde_json::json!(["server", "limits", "reload"]));
+    let shown = served.admin_get("/config").expect(200).json();
+    assert_eq!(
+        (&shown["reload"]["interval"], &shown["limits"]["failed_authentications"]),
+        (&"off".into(), &"off".into())
+    );
+    assert_eq!(shown["server"]["trusted_proxies"], serde_json::json!([]));
+}
