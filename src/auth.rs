@@ -1,5 +1,6 @@
-//! Credentials in a request's head become a caller.
+//! Credentials become a caller: a token, an API key, or the certificate of the connection.
 //!
+//! [`credential`] finds the one that a request shows; [`api_key`] and [`certificate`] know the latter two.
 //! A token goes through five rooms, and each hands on a stronger value: [`bearer`] takes the text from the head,
 //! [`jws`] splits and decodes it, [`jwt`] finds its issuer, [`keys`] hold what may verify it, and [`claims`] make
 //! the [`Caller`](crate::domain::Caller). The signature itself is checked by `jsonwebtoken::crypto`; everything
@@ -7,9 +8,12 @@
 //! `typ`, an `nbf` to come, an `oct` key in a key set.
 
 mod algorithm;
+mod api_key;
 mod authenticator;
 mod bearer;
+mod certificate;
 mod claims;
+mod credential;
 mod json;
 mod jwks;
 mod jws;
@@ -27,7 +31,9 @@ mod samples;
 mod wycheproof;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use api_key::{ApiKeys, CannotMakeKey, KEY_PATTERN, KeyTerms, KeyText, NewKey};
 pub use authenticator::Authenticator;
+pub use certificate::UserFrom;
 pub use claims::LONGEST_LIFETIME;
 pub use mint::{CannotMint, DevelopmentClaims, SigningSecret, mint};
 pub use presented::Presented;

@@ -6,6 +6,7 @@ mod dev;
 mod gateway;
 mod harden;
 mod healthcheck;
+mod key;
 mod looks;
 mod named_files;
 mod policy_file;
@@ -46,6 +47,7 @@ enum Command {
     Sign(sign::SignArgs),
     Verify(verify::VerifyArgs),
     Token(token::TokenArgs),
+    Key(key::KeyArgs),
     StandIn(stand_in::StandInArgs),
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -74,6 +76,7 @@ fn run(command: Command) -> ExitCode {
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Token(args) => token::run(args),
+        Command::Key(args) => key::run(&args),
         Command::StandIn(args) => on_runtime(stand_in::run(args)),
         Command::Healthcheck(args) => healthcheck::run(&args),
     }

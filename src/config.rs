@@ -36,7 +36,7 @@ pub use files::{Broken, Files, NamedFile};
 pub use layers::DEFAULT;
 
 use crate::api::{Limits, TrustedProxies};
-use crate::auth::IssuerSettings;
+use crate::auth::{IssuerSettings, UserFrom};
 use crate::domain::{Bucket, Mistake, Mistakes, Region};
 use crate::telemetry::LogFormat;
 use crate::{audit, credentials, server, upstream};
@@ -54,8 +54,12 @@ pub struct Config {
     pub server: Server,
     /// The admin listener.
     pub admin: Admin,
-    /// Who vouches for callers; at least one, no two with the same `iss`.
+    /// Who vouches for callers, no two with the same `iss`; at least one, unless there is another way to be known.
     pub issuers: Vec<IssuerSettings>,
+    /// The file of hashed API keys.
+    pub api_keys: Option<PathBuf>,
+    /// What of a client certificate names its caller; without it, a certificate names nobody.
+    pub user_from: Option<UserFrom>,
     /// The policy in CAM's language, JSON or TOML.
     pub policy_file: PathBuf,
     /// A policy that is asked beside it, and changes nothing.
@@ -215,7 +219,10 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
     let server = sections::server(&root.table("server"));
     let admin_table = root.table("admin");
     let admin = sections::admin(&admin_table);
-    let issuers = auth::issuers(&root.table("auth"));
+    let auth_table = root.table("auth");
+    let issuers = auth::issuers(&auth_table);
+    let api_keys = auth::api_keys::file(&auth_table);
+    let user_from = auth::mtls::user_from(&auth_table, server.as_ref());
     let policy = root.table("policy");
     policy.need("file", "name the policy: without one nobody may do anything");
     let policy_file = policy.path("file");
@@ -239,6 +246,8 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
         server: server?,
         admin: admin?,
         issuers: issuers?,
+        api_keys: api_keys?,
+        user_from: user_from?,
         policy_file: policy_file?,
         policy_candidate,
         credentials: credentials?,

@@ -54,4 +54,6 @@ pub struct TlsSettings {
     pub private_key: PathBuf,
     /// PEM certificates of the authorities whose clients are let in; without it no client certificate is asked for.
     pub client_ca: Option<PathBuf>,
+    /// PEM lists of the certificates that those authorities have revoked.
+    pub client_crl: Option<PathBuf>,
 }

@@ -89,6 +89,8 @@ impl Error {
             | Self::BodyBroken
             | Self::BodyNotEmpty => (StatusCode::BAD_REQUEST, Code::InvalidRequest),
             Self::Unauthenticated(Refused::NoCredentials) => (StatusCode::UNAUTHORIZED, Code::Unauthenticated),
+            // RFC 6750 section 3.1.
+            Self::Unauthenticated(Refused::SeveralMethods) => (StatusCode::BAD_REQUEST, Code::InvalidRequest),
             Self::Unauthenticated(Refused::BadToken(_)) => (StatusCode::UNAUTHORIZED, Code::InvalidToken),
             Self::OverRate(..) => (StatusCode::TOO_MANY_REQUESTS, Code::RateLimited),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded),

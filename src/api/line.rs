@@ -108,11 +108,12 @@ fn authenticate(shared: &Shared, snapshot: &Snapshot, head: &Parts, trail: &Trai
     let admitted = shared.gate().may_authenticate(trail.source());
     admitted.inspect_err(|_| shared.metrics().authentication("over_rate"))?;
     let certificate = head.extensions.get::<Arc<CertificateDer<'static>>>().map(AsRef::as_ref);
-    let presented = Presented { headers: &head.headers, certificate };
+    let presented = Presented { headers: &head.headers, certificate, source: trail.context().ip };
     let result = snapshot.authenticator.authenticate(presented, trail.now());
     let word = match &result {
         Ok(_) => "ok",
         Err(Refused::NoCredentials) => "no_credentials",
+        Err(Refused::SeveralMethods) => "several_methods",
         Err(Refused::BadToken(reason)) => reason.as_str(),
     };
     shared.metrics().authentication(word);

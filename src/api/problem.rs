@@ -82,7 +82,9 @@ fn add_headers(headers: &mut HeaderMap, error: &Error, status: StatusCode) {
             headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
         }
         Error::Unauthenticated(refused) => {
-            headers.insert(WWW_AUTHENTICATE, challenge(refused));
+            if let Some(challenge) = challenge(refused) {
+                headers.insert(WWW_AUTHENTICATE, challenge);
+            }
         }
         Error::OverRate(whose, over) => add_rate(headers, *whose, over),
         // What is left of the body is not worth reading.
@@ -94,12 +96,14 @@ fn add_headers(headers: &mut HeaderMap, error: &Error, status: StatusCode) {
 }
 
 /// RFC 6750 section 3: without credentials no error code, with bad ones `invalid_token`.
-fn challenge(refused: &Refused) -> HeaderValue {
+fn challenge(refused: &Refused) -> Option<HeaderValue> {
     match refused {
-        Refused::NoCredentials => HeaderValue::from_static(r#"Bearer realm="ci-gateway""#),
-        Refused::BadToken(_) => HeaderValue::from_static(
+        Refused::NoCredentials => Some(HeaderValue::from_static(r#"Bearer realm="ci-gateway""#)),
+        // It is the request that is refused, with 400, and no challenge would cure it.
+        Refused::SeveralMethods => None,
+        Refused::BadToken(_) => Some(HeaderValue::from_static(
             r#"Bearer realm="ci-gateway", error="invalid_token", error_description="the token is not accepted""#,
-        ),
+        )),
     }
 }
 

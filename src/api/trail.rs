@@ -208,6 +208,8 @@ impl Trail {
                     peer = self.came.peer.map(|peer| tracing::field::display(peer.0)),
                     client_ip = client.as_deref(),
                     caller = self.caller.as_deref().map(Caller::name),
+                    method = self.caller.as_deref().map(|caller| caller.method().as_str()),
+                    key_id = self.caller.as_deref().and_then(Caller::key_id),
                     action = self.action().map(Action::as_str),
                     bucket = target.map(|target| target.bucket.as_str()),
                     region = target.map(|target| target.region.as_str()),

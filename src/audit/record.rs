@@ -67,6 +67,11 @@ pub(super) struct Line<'a> {
     request_id: &'a str,
     caller: &'a str,
     issuer: &'a str,
+    /// How the caller is known: `jwt`, `api_key` or `mtls`.
+    method: &'static str,
+    /// Which API key it was; the key itself is known to the caller alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<&'a str>,
     action: &'static str,
     bucket: &'a str,
     region: &'a str,
@@ -121,6 +126,8 @@ impl<'a> Line<'a> {
             request_id: request.request_id,
             caller: request.caller.name(),
             issuer: request.caller.issuer(),
+            method: request.caller.method().as_str(),
+            key_id: request.caller.key_id(),
             action: request.operation.action().as_str(),
             bucket: request.bucket.as_str(),
             region: request.region.as_str(),

@@ -7,14 +7,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::claims::Rules;
+use super::credential::Credential;
 use super::jwt::Unverified;
 use super::keys::KeyRing;
-use super::{IssuerSettings, Presented, Reason, Refused, bearer};
+use super::{ApiKeys, IssuerSettings, Presented, Reason, Refused, UserFrom};
 use crate::domain::{Caller, Mistake, Mistakes};
 
-/// The issuers whose tokens are accepted, with their keys at hand. It never changes: new keys are a new one.
+/// Who is believed: the issuers with their keys at hand, the API keys, and whether a certificate names its caller. It
+/// never changes: new keys are a new one.
 pub struct Authenticator {
     issuers: Box<[Issuer]>,
+    api_keys: ApiKeys,
+    user_from: Option<UserFrom>,
 }
 
 struct Issuer {
@@ -41,15 +45,32 @@ impl Authenticator {
                 Err(found) => mistakes.extend(found.into_vec()),
             }
         }
-        Mistakes::unless_any(mistakes, Self { issuers: issuers.into() })
+        Mistakes::unless_any(mistakes, Self { issuers: issuers.into(), api_keys: ApiKeys::default(), user_from: None })
+    }
+
+    /// The same, with these API keys, and with callers named by that part of their certificate.
+    #[must_use]
+    pub fn with(self, api_keys: ApiKeys, user_from: Option<UserFrom>) -> Self {
+        Self { api_keys, user_from, ..self }
     }
 
     /// The caller whose credentials are `presented` and hold at `now`.
     ///
     /// # Errors
-    /// [`Refused`], which carries nothing of the token.
+    /// [`Refused`], which carries nothing of the credentials.
     pub fn authenticate(&self, presented: Presented<'_>, now: Timestamp) -> Result<Arc<Caller>, Refused> {
-        self.caller(bearer::token(presented.headers)?, now).map(Arc::new).map_err(Refused::BadToken)
+        let caller = match Credential::of(presented)? {
+            Credential::Token(token) => self.caller(token, now).map(Arc::new),
+            Credential::ApiKey(key) => self.api_keys.caller(key, presented.source, now),
+            Credential::Certificate(certificate) => self.user_from.ok_or(Refused::NoCredentials)?.caller(certificate),
+        };
+        caller.map_err(Refused::BadToken)
+    }
+
+    /// The API keys that are accepted.
+    #[must_use]
+    pub fn api_keys(&self) -> &ApiKeys {
+        &self.api_keys
     }
 
     /// The exact `iss` of every accepted issuer, as configured.

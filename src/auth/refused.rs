@@ -2,16 +2,18 @@
 
 /// A request without a proved caller.
 ///
-/// The two cases are told apart to the caller because RFC 6750 section 3.1 says so; the [`Reason`] is not.
+/// The cases are told apart to the caller because RFC 6750 section 3.1 says so; the [`Reason`] is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refused {
     /// No credentials of a kind that the gateway knows.
     NoCredentials,
+    /// More than one way to say who asks, as in a token beside an API key.
+    SeveralMethods,
     /// Credentials that do not hold.
     BadToken(Reason),
 }
 
-/// Why a token does not hold. For the log alone: whoever guesses at tokens learns nothing from the answer.
+/// Why credentials do not hold. For the log alone: whoever guesses learns nothing from the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// More than one `Authorization` header.
@@ -58,11 +60,31 @@ pub enum Reason {
     InvalidCaller,
     /// The claim that lists the groups is of the wrong type.
     InvalidGroups,
+    /// The API key has not the form of one.
+    MalformedApiKey,
+    /// The checksum of the API key is wrong: it was mistyped or cut off.
+    DamagedApiKey,
+    /// No API key has this id.
+    UnknownApiKey,
+    /// The API key has a known id and another secret.
+    WrongApiKey,
+    /// The API key is disabled.
+    DisabledApiKey,
+    /// The API key is past its end.
+    ExpiredApiKey,
+    /// The API key may not be used from this address.
+    WrongNetwork,
+    /// The certificate is not the DER of one.
+    UnreadableCertificate,
+    /// The certificate has not exactly one name of the configured kind.
+    UnnamedCertificate,
+    /// The certificate's name cannot be a caller's.
+    InvalidCertificateName,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 32] = [
         Self::SeveralCredentials,
         Self::TooLong,
         Self::Malformed,
@@ -85,6 +107,16 @@ impl Reason {
         Self::IssuedInFuture,
         Self::InvalidCaller,
         Self::InvalidGroups,
+        Self::MalformedApiKey,
+        Self::DamagedApiKey,
+        Self::UnknownApiKey,
+        Self::WrongApiKey,
+        Self::DisabledApiKey,
+        Self::ExpiredApiKey,
+        Self::WrongNetwork,
+        Self::UnreadableCertificate,
+        Self::UnnamedCertificate,
+        Self::InvalidCertificateName,
     ];
 
     /// The word in the log and in a metric's label.
@@ -113,6 +145,16 @@ impl Reason {
             Self::IssuedInFuture => "issued_in_future",
             Self::InvalidCaller => "invalid_caller",
             Self::InvalidGroups => "invalid_groups",
+            Self::MalformedApiKey => "malformed_api_key",
+            Self::DamagedApiKey => "damaged_api_key",
+            Self::UnknownApiKey => "unknown_api_key",
+            Self::WrongApiKey => "wrong_api_key",
+            Self::DisabledApiKey => "disabled_api_key",
+            Self::ExpiredApiKey => "expired_api_key",
+            Self::WrongNetwork => "wrong_network",
+            Self::UnreadableCertificate => "unreadable_certificate",
+            Self::UnnamedCertificate => "unnamed_certificate",
+            Self::InvalidCertificateName => "invalid_certificate_name",
         }
     }
 }

@@ -108,6 +108,12 @@ impl fmt::Display for Summary<'_> {
         for issuer in &config.issuers {
             row(f, "issuer", describe(issuer))?;
         }
+        if let Some(file) = &config.api_keys {
+            row(f, "api keys", format_args!("{} ({} keys)", file.display(), snapshot.authenticator.api_keys().len()))?;
+        }
+        if let Some(part) = config.user_from {
+            row(f, "mtls", format_args!("{} of the client certificate names its caller", part.as_str()))?;
+        }
         let statements = snapshot.policy.statements();
         row(f, "policy", format_args!("{} ({statements} statements)", config.policy_file.display()))?;
         if let (Some(file), Shadow::On(candidate)) = (&config.policy_candidate, &snapshot.candidate) {

@@ -18,7 +18,7 @@ use super::reload::{self, Reload};
 use super::{candidate, named_files};
 use crate::api::{Admin, Api, Hooks, Regions, Settings, Shadow, Shared, Snapshot};
 use crate::audit::Audit;
-use crate::auth::Authenticator;
+use crate::auth::{ApiKeys, Authenticator};
 use crate::config::{self, Config};
 use crate::credentials::Credentials;
 use crate::domain::{Mistake, Mistakes};
@@ -86,7 +86,8 @@ impl Gateway {
         };
         let shared = Shared::new(&settings, snapshot, audit, Metrics::new()?, drain.lines().clone(), Timestamp::now());
         let (connections, admin_connections) = (Connections::new(), Connections::new());
-        let reload = Arc::new(Reload::new(&shared, file, config.clone(), looks.and(&documents)));
+        let reload = Reload::new(&shared, file, config.clone(), listener.tls(), looks.and(&documents));
+        let reload = Arc::new(reload);
         if let Some(interval) = config.watch_interval {
             tokio::spawn(reload::watch(Arc::downgrade(&reload), interval));
         }
@@ -159,9 +160,12 @@ pub(super) fn checked(config: &Config, documents: &mut Vec<PathBuf>) -> Result<S
 pub(super) fn snapshot(config: &Config, documents: &mut Vec<PathBuf>) -> Result<Snapshot, Mistakes> {
     let mut mistakes = Vec::new();
     let authenticator = noted(Authenticator::load(&config.issuers), &mut mistakes);
+    let no_keys = || Ok(ApiKeys::default());
+    let api_keys = noted(config.api_keys.as_deref().map_or_else(no_keys, ApiKeys::load), &mut mistakes);
     let policy = noted(PolicyFile::read_noting(&config.policy_file, documents), &mut mistakes);
     let credentials = noted(Credentials::load(&config.credentials).map_err(Mistakes::from), &mut mistakes);
     let upstream = noted(Upstream::new(&config.ci.upstream).map_err(Mistakes::from), &mut mistakes);
+    let authenticator = authenticator.zip(api_keys).map(|(issuers, keys)| issuers.with(keys, config.user_from));
     let parts = authenticator.zip(policy).zip(credentials.zip(upstream));
     // Without a mistake every part is there.
     let mistakes = mistakes.into_iter().map(|mistake| config.files.explain(mistake)).collect();

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use super::policy_file::PolicyFile;
+use crate::auth::ApiKeys;
 use crate::config::{Broken, Files, NamedFile};
 use crate::credentials::{Credentials, Settings, Source};
 use crate::domain::{Mistake, Mistakes};
@@ -26,7 +27,11 @@ pub(super) fn mistakes_beside_snapshot(files: &Files) -> Vec<Mistake> {
 
 fn is_in_snapshot(file: &NamedFile) -> bool {
     match file {
-        NamedFile::IssuerKeys(..) | NamedFile::Policy(_) | NamedFile::Candidate(_) | NamedFile::Credentials(_) => true,
+        NamedFile::IssuerKeys(..)
+        | NamedFile::ApiKeys(_)
+        | NamedFile::Policy(_)
+        | NamedFile::Candidate(_)
+        | NamedFile::Credentials(_) => true,
         NamedFile::Tls(_) | NamedFile::Audit(_) => false,
     }
 }
@@ -34,6 +39,7 @@ fn is_in_snapshot(file: &NamedFile) -> bool {
 fn mistakes_of(file: &NamedFile) -> Vec<Mistake> {
     match file {
         NamedFile::IssuerKeys(keys, algorithms) => listed(keys.check(algorithms)),
+        NamedFile::ApiKeys(file) => listed(ApiKeys::load(file)),
         NamedFile::Policy(file) | NamedFile::Candidate(file) => listed(PolicyFile::read(file)),
         NamedFile::Credentials(file) => {
             let settings = Settings { source: Source::File(file.clone()), app_ids: Vec::new() };

@@ -12,8 +12,9 @@ use super::gateway::snapshot;
 use super::looks::Looks;
 use super::{candidate, named_files};
 use crate::api::{Reloaded, Shared, Snapshot};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::domain::{Mistake, Mistakes};
+use crate::server::Tls;
 
 /// How often it is tried to read files that change meanwhile.
 const READINGS: usize = 5;
@@ -25,6 +26,8 @@ pub(super) struct Reload {
     file: Option<PathBuf>,
     /// The configuration that the process was started with.
     started: Config,
+    /// What the business listener's handshakes are made with.
+    tls: Option<Tls>,
     /// How the files looked that the last reading, good or bad, has read.
     read: Mutex<Looks>,
 }
@@ -32,13 +35,20 @@ pub(super) struct Reload {
 /// A configuration that was read with all its files, and can be put in force.
 struct Reading {
     snapshot: Snapshot,
+    tls: Option<Tls>,
     needs_restart: Vec<&'static str>,
 }
 
 impl Reload {
     /// Reloads for `shared` what was started as `started` from `file`, whose files looked like `read` before that.
-    pub(super) fn new(shared: &Arc<Shared>, file: Option<PathBuf>, started: Config, read: Looks) -> Self {
-        Self { shared: Arc::clone(shared), file, started, read: Mutex::new(read) }
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        file: Option<PathBuf>,
+        started: Config,
+        tls: Option<Tls>,
+        read: Looks,
+    ) -> Self {
+        Self { shared: Arc::clone(shared), file, started, tls, read: Mutex::new(read) }
     }
 
     /// Reads and puts in force; a mistake is told and leaves everything as it was.
@@ -76,7 +86,10 @@ impl Reload {
     }
 
     fn put_in_force(&self, reading: Reading) -> Reloaded {
-        let Reading { snapshot, needs_restart } = reading;
+        let Reading { snapshot, tls, needs_restart } = reading;
+        if let (Some(tls), Some(fresh)) = (&self.tls, tls) {
+            tls.replace(&fresh);
+        }
         candidate::tell(&snapshot.candidate);
         let candidate = snapshot.candidate.mistakes().cloned().collect();
         self.shared.replace(snapshot, Timestamp::now());
@@ -128,15 +141,33 @@ impl Reload {
     /// What a reload does not change is shown as it is in force, not as it is written.
     fn reading(&self, read: Config, documents: &mut Vec<PathBuf>) -> Result<Reading, Mistakes> {
         let needs_restart = self.needs_restart(&read);
-        let Config { server, admin, audit, limits, log_format, watch_interval, .. } = self.started.clone();
+        let Config { admin, audit, limits, log_format, watch_interval, .. } = self.started.clone();
+        let server = self.kept(&read.server);
         let config = Config { server, admin, audit, limits, log_format, watch_interval, ..read };
-        Ok(Reading { snapshot: snapshot(&config, documents)?, needs_restart })
+        let tls = self.tls.as_ref().and(config.server.listener.tls.as_ref()).map(Tls::load).transpose();
+        let mistakes = tls.as_ref().err().into_iter().flat_map(Mistakes::iter);
+        let mistakes = mistakes.map(|mistake| config.files.explain(mistake.clone())).collect();
+        let snapshot = match snapshot(&config, documents) {
+            Ok(snapshot) => Mistakes::unless_any(mistakes, snapshot)?,
+            Err(others) => return Err(others.and(mistakes)),
+        };
+        Ok(Reading { snapshot, tls: tls?, needs_restart })
+    }
+
+    /// The server as it was started, with the TLS files that `read` names: certificates change while it runs, but TLS
+    /// is neither begun nor ended.
+    fn kept(&self, read: &config::Server) -> config::Server {
+        let mut server = self.started.server.clone();
+        if let (Some(tls), Some(fresh)) = (&mut server.listener.tls, &read.listener.tls) {
+            tls.clone_from(fresh);
+        }
+        server
     }
 
     fn needs_restart(&self, read: &Config) -> Vec<&'static str> {
         let started = &self.started;
         [
-            ("server", read.server != started.server),
+            ("server", read.server != self.kept(&read.server)),
             ("admin", read.admin != started.admin),
             ("audit", read.audit != started.audit),
             ("limits", read.limits != started.limits),

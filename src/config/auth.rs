@@ -1,4 +1,7 @@
-//! `[auth]`: the issuers whose tokens name callers.
+//! `[auth]`: the issuers whose tokens name callers; the other ways to be known stand beside it.
+
+pub(super) mod api_keys;
+pub(super) mod mtls;
 
 use std::time::Duration;
 
@@ -7,6 +10,7 @@ use super::reader::Table;
 use super::units::minutes;
 use super::values::{not_empty, one_of};
 use crate::auth::{Algorithm, IssuerSettings, KeySource};
+use crate::domain::Method;
 
 const LONGEST_LEEWAY: Duration = minutes(5);
 
@@ -17,23 +21,30 @@ const GROUPS_CLAIM: &str = "groups";
 const LEEWAY: Duration = Duration::from_secs(30);
 
 const KEY_SOURCES: [&str; 3] = ["jwks_file", "secret_file", "jwks_url"];
-const NOBODY: &str =
-    "nobody could call: add [[auth.jwt]] with issuer, audience, algorithms and jwks_file or secret_file";
+/// What stands in the place of an issuer for callers without a token.
+const TAKEN: [&str; 2] = [Method::ApiKey.as_str(), Method::Certificate.as_str()];
+const NOBODY: &str = "nobody could call: add [[auth.jwt]] with issuer, audience, algorithms and jwks_file or secret_file; \
+     or [auth.api_keys], or [auth.mtls]";
 
 pub(super) fn issuers(auth: &Table<'_>) -> Option<Vec<IssuerSettings>> {
-    auth.later_table("api_keys", &["file"], "use [[auth.jwt]]");
-    auth.later_table("mtls", &["user_from"], "use [[auth.jwt]], and server.tls.client_ca to let in machines");
     let entries = auth.tables("jwt")?;
-    if entries.is_empty() {
+    if entries.is_empty() && !auth.has("api_keys") && !auth.has("mtls") {
         auth.need("jwt", NOBODY);
         if auth.has("jwt") {
             auth.mistake("jwt", "is empty", NOBODY);
         }
     }
     let mut issuers: Vec<IssuerSettings> = Vec::with_capacity(entries.len());
-    let mut complete = !entries.is_empty();
+    let mut complete = true;
     for entry in &entries {
         match issuer(entry) {
+            Some(settings) if TAKEN.contains(&settings.issuer.as_str()) => {
+                entry.mistake(
+                    "issuer",
+                    "is the name by which the gateway knows API keys or certificates",
+                    "an issuer is mostly an https URL",
+                );
+            }
             Some(settings) if issuers.iter().any(|earlier| earlier.issuer == settings.issuer) => {
                 entry.mistake("issuer", "is the issuer of an earlier entry too", "give one entry all its audiences");
             }

@@ -14,13 +14,15 @@ use crate::server::TlsSettings;
 pub enum NamedFile {
     /// An issuer's keys, and the algorithms that they are for.
     IssuerKeys(KeySource, Vec<Algorithm>),
+    /// The hashed API keys.
+    ApiKeys(PathBuf),
     /// The policy.
     Policy(PathBuf),
     /// The policy that is asked beside it.
     Candidate(PathBuf),
     /// Our keys.
     Credentials(PathBuf),
-    /// Certificate, private key and, where they are asked for, the authorities of clients.
+    /// Certificate, private key and, where they are asked for, the authorities of clients and their revocations.
     Tls(TlsSettings),
     /// The audit's file, which need not exist.
     Audit(PathBuf),
@@ -30,14 +32,15 @@ impl NamedFile {
     fn read_by_reload(&self) -> Vec<&Path> {
         match self {
             Self::IssuerKeys(KeySource::Jwks(file) | KeySource::Secret(file), _)
+            | Self::ApiKeys(file)
             | Self::Policy(file)
             | Self::Candidate(file)
             | Self::Credentials(file) => vec![file],
-            Self::Tls(tls) => [Some(&tls.certificate), Some(&tls.private_key), tls.client_ca.as_ref()]
-                .into_iter()
-                .flatten()
-                .map(PathBuf::as_path)
-                .collect(),
+            Self::Tls(tls) => {
+                let TlsSettings { certificate, private_key, client_ca, client_crl } = tls;
+                let of_clients = [client_ca, client_crl].into_iter().flatten();
+                [certificate, private_key].into_iter().chain(of_clients).map(PathBuf::as_path).collect()
+            }
             Self::Audit(_) => Vec::new(),
         }
     }

@@ -157,17 +157,6 @@ impl<'r> Table<'r> {
         }
     }
 
-    /// A table that the gateway will have, with these keys: known, and refused if it is set.
-    pub(super) fn later_table(&self, key: &str, keys: &[&str], instead: &str) {
-        if self.has(key) {
-            self.mistake(key, "is not available in this build yet", instead);
-        }
-        self.ask(key, Asked::Table);
-        for inner in keys {
-            self.ask(&format!("{key}.{inner}"), Asked::Value);
-        }
-    }
-
     /// Records a mistake about `key`.
     pub(super) fn mistake(&self, key: &str, what: &str, hint: &str) {
         let path = self.path_of(key);

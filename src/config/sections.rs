@@ -71,12 +71,16 @@ fn tls(table: &Table<'_>) -> Option<Option<TlsSettings>> {
     let certificate = table.path("certificate");
     let private_key = table.path("private_key");
     let client_ca = table.path("client_ca");
+    let client_crl = table.path("client_crl");
     if !table.is_there() {
         return Some(None);
     }
     table.need("certificate", "name the PEM file of the server's certificate chain");
     table.need("private_key", "name the PEM file of the certificate's key");
-    let settings = TlsSettings { certificate: certificate?, private_key: private_key?, client_ca };
+    if table.has("client_crl") && !table.has("client_ca") {
+        table.mistake("client_crl", "is set, and no client_ca", "name the authority whose revocations these are");
+    }
+    let settings = TlsSettings { certificate: certificate?, private_key: private_key?, client_ca, client_crl };
     table.names(Some(NamedFile::Tls(settings.clone())));
     Some(Some(settings))
 }

@@ -19,7 +19,11 @@ pub(super) fn config(config: &Config) -> Value {
     json!({
         "server": server(config),
         "admin": { "listen": config.admin.listen.to_string() },
-        "auth": { "jwt": config.issuers.iter().map(issuer).collect::<Vec<_>>() },
+        "auth": {
+            "jwt": config.issuers.iter().map(issuer).collect::<Vec<_>>(),
+            "api_keys": config.api_keys.as_deref().map(|file| json!({ "file": path(file) })),
+            "mtls": config.user_from.map(|part| json!({ "user_from": part.as_str() })),
+        },
         "policy": {
             "file": path(&config.policy_file),
             "candidate": config.policy_candidate.as_deref().map(path),
@@ -63,6 +67,7 @@ fn tls(tls: &TlsSettings) -> Value {
         "certificate": path(&tls.certificate),
         "private_key": path(&tls.private_key),
         "client_ca": tls.client_ca.as_deref().map(path),
+        "client_crl": tls.client_crl.as_deref().map(path),
     })
 }
 

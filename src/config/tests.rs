@@ -1,5 +1,6 @@
 //! The whole reader, from text to values or mistakes; and that the documentation says what the reader does.
 
+mod callers;
 mod documentation;
 mod mistakes;
 mod precedence;

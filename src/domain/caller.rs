@@ -16,6 +16,7 @@ pub struct Caller {
     groups: Box<[Box<str>]>,
     issuer: Box<str>,
     method: Method,
+    key_id: Option<Box<str>>,
     claims: Claims,
 }
 
@@ -76,7 +77,7 @@ impl Caller {
         let names = groups.iter().map(AsRef::as_ref).chain([name]);
         if names.into_iter().all(is_name) {
             let (method, claims) = (Method::Token, Claims::new());
-            Ok(Self { name: name.into(), groups, issuer: issuer.into(), method, claims })
+            Ok(Self { name: name.into(), groups, issuer: issuer.into(), method, key_id: None, claims })
         } else {
             Err(InvalidCaller)
         }
@@ -92,6 +93,12 @@ impl Caller {
     #[must_use]
     pub fn known_by(self, method: Method) -> Self {
         Self { method, ..self }
+    }
+
+    /// The caller as one whose API key has this id.
+    #[must_use]
+    pub fn with_key_id(self, id: &str) -> Self {
+        Self { key_id: Some(id.into()), ..self }
     }
 
     /// The name that policies call `user:…`.
@@ -115,6 +122,12 @@ impl Caller {
     #[must_use]
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// The id of the caller's API key, which is no secret.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
     }
 
     /// What the caller's token says under `name`.

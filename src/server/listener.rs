@@ -29,6 +29,12 @@ impl Listener {
         Ok(Self { socket, settings: settings.clone(), tls, address })
     }
 
+    /// What its handshakes are made with, where it speaks TLS; a reload replaces it.
+    #[must_use]
+    pub fn tls(&self) -> Option<Tls> {
+        self.tls.clone()
+    }
+
     /// The address that is listened on, with the port that the system chose.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

@@ -134,9 +134,10 @@ where
     }
 
     async fn serve_tls(&self, tls: &Tls, stream: TcpStream, peer: Peer) {
-        let Ok(Ok(stream)) = timeout(self.head_wait, tls.acceptor().accept(stream)).await else {
-            self.connections.fail_handshake();
-            return;
+        let stream = match timeout(self.head_wait, tls.acceptor().accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(why)) => return self.fail_handshake(peer, &why),
+            Err(late) => return self.fail_handshake(peer, &late),
         };
         let session = stream.get_ref().1;
         let certificate = session.peer_certificates().and_then(<[_]>::first).cloned().map(Arc::new);
@@ -145,6 +146,12 @@ where
         } else {
             self.serve_http1(stream, peer, certificate).await;
         }
+    }
+
+    /// The reason stands in the log for whoever looks for it: from outside, all that fail look alike.
+    fn fail_handshake(&self, Peer(peer): Peer, why: &dyn std::error::Error) {
+        self.connections.fail_handshake();
+        tracing::debug!(%peer, why = %why, "no TLS handshake");
     }
 
     async fn serve_http1<IO>(&self, stream: IO, peer: Peer, certificate: Option<Arc<CertificateDer<'static>>>)

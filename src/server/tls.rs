@@ -1,13 +1,14 @@
 //! TLS of a listener: files in, an acceptor out.
 
+mod clients;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
@@ -17,8 +18,11 @@ use crate::credentials::read_secret_file;
 use crate::domain::{Mistake, Mistakes};
 
 /// What a TLS listener needs, read and checked: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN (RFC 7301).
+///
+/// Its clones are one: what [`Self::replace`] puts in force is in force for the next handshake of all of them.
+/// Connections that stand keep what they were made with, for at most an hour.
 #[derive(Clone)]
-pub struct Tls(Arc<ServerConfig>);
+pub struct Tls(Arc<ArcSwap<ServerConfig>>);
 
 impl Tls {
     /// Reads the files and checks that they belong together.
@@ -30,12 +34,14 @@ impl Tls {
         let place = settings.certificate.display().to_string();
         let chain = certificates(&settings.certificate);
         let key = private_key(&settings.private_key);
-        let clients =
-            settings.client_ca.as_deref().map(|path| client_verifier(path, Arc::clone(&provider))).transpose();
-        let found = [chain.as_ref().err(), key.as_ref().err(), clients.as_ref().err()];
-        Mistakes::unless_any(found.into_iter().flatten().cloned().collect(), ())?;
+        let clients = clients::verifier(settings, Arc::clone(&provider));
+        let mut found: Vec<Mistake> =
+            [chain.as_ref().err(), key.as_ref().err()].into_iter().flatten().cloned().collect();
+        found.extend(clients.as_ref().err().into_iter().flat_map(Mistakes::iter).cloned());
+        Mistakes::unless_any(found, ())?;
         let (chain, key, clients) = (chain?, key?, clients?);
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        let asks = clients.is_some();
+        let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|why| Mistake::new(place.as_str(), format!("TLS cannot be set up: {why}")))?;
         let builder = match clients {
@@ -47,12 +53,26 @@ impl Tls {
                 .hint("give the server's own certificate first, and the private key that it was made for")
         })?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self(Arc::new(config)))
+        if asks {
+            look_anew_each_time(&mut config);
+        }
+        Ok(Self(Arc::new(ArcSwap::from_pointee(config))))
+    }
+
+    /// Lets the next handshakes, of all clones, be made with what `fresh` was read from.
+    pub fn replace(&self, fresh: &Self) {
+        self.0.store(fresh.0.load_full());
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.0))
+        TlsAcceptor::from(self.0.load_full())
     }
+}
+
+/// A resumed session brings its certificate along unchecked: one that has expired or was revoked meanwhile would pass.
+fn look_anew_each_time(config: &mut ServerConfig) {
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
 }
 
 impl std::fmt::Debug for Tls {
@@ -81,19 +101,4 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Mistake> {
         Mistake::new(path.display().to_string(), "holds no private key")
             .hint("a PEM file is needed, with an unencrypted `-----BEGIN PRIVATE KEY-----` in it")
     })
-}
-
-fn client_verifier(path: &Path, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, Mistake> {
-    let place = path.display().to_string();
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|why| {
-            Mistake::new(place.as_str(), format!("holds a certificate that cannot be an authority: {why}"))
-                .hint("give the certificates of those that sign your clients' certificates")
-        })?;
-    }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .map(|verifier| verifier as Arc<dyn ClientCertVerifier>)
-        .map_err(|why| Mistake::new(place, format!("cannot be used to check clients: {why}")))
 }

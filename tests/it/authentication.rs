@@ -52,6 +52,7 @@ async fn is_invalid(world: &World, token: &str) -> Answer {
     answer
 }
 
+/// Row 26.
 #[tokio::test]
 async fn without_credentials_the_challenge_names_no_error() {
     let world = World::start().await;
@@ -70,6 +71,7 @@ async fn without_credentials_the_challenge_names_no_error() {
     }
 }
 
+/// Row 30.
 #[tokio::test]
 async fn the_hand_made_token_of_these_tests_is_good_before_it_is_spoilt() {
     let world = World::start().await;
@@ -146,6 +148,7 @@ fn malformed() -> Vec<String> {
     ]
 }
 
+/// Rows 27, 29, 30 and 31.
 #[tokio::test]
 async fn every_bad_token_is_refused_with_the_same_words_and_sent_nowhere() {
     let world = World::start().await;
@@ -171,6 +174,7 @@ async fn two_authorization_headers_are_no_request_whichever_of_them_is_good() {
     }
 }
 
+/// Row 24.
 #[tokio::test]
 async fn a_token_in_the_query_is_refused_and_does_not_authenticate() {
     let world = World::start().await;

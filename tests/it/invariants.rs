@@ -32,7 +32,6 @@ const ODD_HEADERS: &[(&str, &str)] = &[
     ("X-Rewrite-URL", "/marker"),
     ("X-HTTP-Method-Override", "DELETE"),
     ("Proxy-Authorization", "Basic marker"),
-    ("X-Api-Key", "marker"),
     ("Cookie", "marker=1"),
     ("Connection", "keep-alive, Authorization, Host, X-Marker"),
     ("Keep-Alive", "timeout=marker"),

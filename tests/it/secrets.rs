@@ -26,6 +26,8 @@ const BAD_TOKEN: &str = "bAdt0ken.canary-four.Lk3Jh2";
 const PASSWORD: &str = "pAsSw0rd-canary-five-Gf1Ds9";
 const COOKIE: &str = "c0okie-canary-six-Pb7Vc6";
 const API_KEY: &str = "aPiKey-canary-seven-Xz5Ty4";
+/// Of the right form; the checksum does not fit, and nobody knows it.
+const WHOLE_API_KEY: &str = "cigw_cAnArY7q3Zk1_wHoLeKeYcAnArYtWeLvEpQ8rT2vX5zB7nM4k6J";
 const IN_QUERY: &str = "iNqUery-canary-eight-We3Qa2";
 const IN_BODY: &str = "iNbOdy-canary-nine-Mi1Uj8";
 const OTHER_KEY: &str = "oThErKey+canary/ten=Hg6Fb5";
@@ -47,6 +49,7 @@ fn marked() -> Search {
         PASSWORD,
         COOKIE,
         API_KEY,
+        WHOLE_API_KEY,
         IN_QUERY,
         IN_BODY,
         OTHER_KEY,
@@ -171,6 +174,9 @@ fn refused_calls(heard: &mut Heard, served: &Served, alice: &str, bob: &str) {
         (401, post.clone().header("Authorization", PASSWORD)),
         (401, post.clone().header("Cookie", &format!("session={COOKIE}"))),
         (401, post.clone().header("X-Api-Key", API_KEY)),
+        (401, post.clone().header("X-Api-Key", WHOLE_API_KEY)),
+        (401, post.clone().token(WHOLE_API_KEY)),
+        (400, post.clone().token(alice).header("X-Api-Key", WHOLE_API_KEY)),
         (400, Call::post(&format!("{SMART_AUDIO}?access_token={IN_QUERY}")).token(alice)),
         (400, post.clone().token(alice).body(&format!("{{\"password\":\"{IN_BODY}\"}}"))),
         (413, post.clone().token(alice).body(&IN_BODY.repeat(300))),
@@ -179,7 +185,7 @@ fn refused_calls(heard: &mut Heard, served: &Served, alice: &str, bob: &str) {
     ] {
         assert_eq!(heard.call(&call, served), status, "{call:?}");
     }
-    let everything = post.token(alice).header("Cookie", COOKIE).header("X-Api-Key", API_KEY);
+    let everything = post.token(alice).header("Cookie", COOKIE);
     assert_eq!(heard.call(&everything.header("Proxy-Authorization", PASSWORD), served), 200);
 }
 

@@ -7,33 +7,36 @@ pub(super) const UNAUTHENTICATED: Entry = Entry {
     meaning: "Every call under `/v1` needs to say who makes it, and this one does not. Nothing was sent to Cloud \
               Infinite.",
     causes: &[
-        "The header `Authorization: Bearer …` is missing, or holds another scheme.",
-        "The variable that should hold the token is empty.",
+        "The header `Authorization: Bearer …` is missing, or holds another scheme; and there is no `X-Api-Key`.",
+        "The variable that should hold the token or the key is empty.",
         "A proxy or a redirect to another host took the header away.",
-        "The token was sent as a query parameter or in the body, where the gateway does not look.",
+        "It was sent as a query parameter or in the body, where the gateway does not look.",
     ],
     what_to_do: &[
-        "Send the token as `Authorization: Bearer …`, once.",
+        "Send a token as `Authorization: Bearer …`, or an API key as `X-Api-Key: …`: one of them, once.",
         "Run the call with `curl -v` and look whether the header leaves your machine.",
     ],
     usual_status: 401,
 };
 
 pub(super) const INVALID_TOKEN: Entry = Entry {
-    title: "The token does not hold",
-    meaning: "A token came, and one of its checks failed. The answer does not say which one, so that it helps nobody to \
-              forge a better token. Nothing was sent to Cloud Infinite.",
+    title: "The credentials do not hold",
+    meaning: "A token, an API key or a certificate came, and one of its checks failed. The answer does not say which one, \
+              so that it helps nobody to forge a better one. Nothing was sent to Cloud Infinite.",
     causes: &[
-        "It has expired (`exp`), or is not valid yet (`nbf`): often the clocks of two machines differ.",
-        "Its issuer (`iss`) or audience (`aud`) is not, letter by letter, one that the gateway accepts.",
-        "It was signed with another key, or with an algorithm that is not accepted from that issuer.",
+        "It has expired, or is not valid yet (`exp` and `nbf` of a token): often the clocks of two machines differ.",
+        "The token's issuer (`iss`) or audience (`aud`) is not, letter by letter, one that the gateway accepts.",
+        "The token was signed with another key, or with an algorithm that is not accepted from that issuer.",
         "It was cut off or changed on the way, for instance by a line break from copying.",
         "The issuer has changed its keys, and the gateway still has the old ones.",
+        "The API key is disabled, or is used from outside of its networks.",
+        "The client certificate has not exactly one name of the kind that the gateway looks for.",
     ],
     what_to_do: &[
         "Get a fresh token and try once more.",
+        "Give an API key to `ci-gateway key check`: it says whether the key was mistyped.",
         "Decode the token's middle part and compare `iss`, `aud` and `exp` with what you were told to use.",
-        "Operator: find the `request_id` in the gateway's log, and compare the token with `[[auth.jwt]]`.",
+        "Operator: find the `request_id` in the gateway's log, where `cause` is the reason, and compare with `[auth]`.",
         "Operator: check the machine's clock and that the key file is the issuer's present one.",
     ],
     usual_status: 401,

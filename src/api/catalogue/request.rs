@@ -59,6 +59,7 @@ pub(super) const INVALID_REQUEST: Entry = Entry {
         "Status 414 or 431: the address or the head is too long, often because of cookies.",
         "Status 408: the head or the body came too slowly, or a proxy held the connection open without a request.",
         "Status 417 or 501: an `Expect` or a transfer coding that the gateway does not know.",
+        "Both `Authorization` and `X-Api-Key`: who asks is to be said in one way.",
         "Two `Host` or `Authorization` headers, `Content-Length` beside `Transfer-Encoding`, or a bare line feed: \
          usually a proxy or a hand-written client.",
     ],

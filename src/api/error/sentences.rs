@@ -33,11 +33,14 @@ impl Error {
             Self::NotTrueOrFalse => "the parameter `validate_only` is `true` or `false`",
             Self::ParameterEncoding => "a query parameter's value is not UTF-8",
             Self::Unauthenticated(Refused::NoCredentials) => {
-                "no credentials: send `Authorization: Bearer <token>` with a token of an issuer that the gateway knows"
+                "no credentials: send `Authorization: Bearer <token>` with a token of an issuer that the gateway knows, or an API key in `X-Api-Key`"
+            }
+            Self::Unauthenticated(Refused::SeveralMethods) => {
+                "`Authorization` and `X-Api-Key` both say who asks: send one of them"
             }
             // The same sentence for every reason: which one it was stands in the gateway's log.
             Self::Unauthenticated(Refused::BadToken(_)) => {
-                "the token is not accepted: check its issuer, audience, expiry and signature, and get a new one"
+                "the credentials are not accepted: a token must be of the right issuer and audience, in time and signed; an API key whole, in force and used from its network"
             }
             Self::OverRate(whose, over) => return over_rate(*whose, over),
             Self::Overloaded => "too many requests are in flight: try again in a moment",

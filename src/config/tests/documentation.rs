@@ -97,8 +97,6 @@ fn the_documented_conflicts_are_the_only_mistakes_when_every_key_is_set() {
         "auth.jwt[0].secret_file",
         "auth.jwt[0].jwks_url",
         "auth.jwt[0].jwks_url",
-        "auth.api_keys",
-        "auth.mtls",
         "credentials.file",
         "telemetry.otlp_endpoint",
     ];

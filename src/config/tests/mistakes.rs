@@ -148,8 +148,6 @@ fn a_default_that_another_key_makes_pointless_is_no_mistake() {
 #[test]
 fn what_comes_later_is_known_and_refused_with_what_to_use_instead() {
     for (text, line, what, hint) in [
-        ("[auth.api_keys]\nfile = 'x'", 1, "`auth.api_keys`", "[[auth.jwt]]"),
-        ("[auth.mtls]\nuser_from = 'san_uri'", 1, "`auth.mtls`", "server.tls.client_ca"),
         ("[telemetry]\notlp_endpoint = 'x'", 2, "`telemetry.otlp_endpoint`", "/metrics"),
         ("[credentials]\nsource = 'cvm_role'", 2, "`credentials.source`", "`file` or `environment`"),
         ("[credentials]\nsource = 'assume_role'", 2, "`credentials.source`", "`file`"),

@@ -125,7 +125,8 @@ fn what_is_shown_has_the_shape_of_the_file_and_the_digest_of_its_text() {
 fn what_is_shown_can_be_given_back_and_means_the_same() {
     let config = with(
         "[credentials]\napp_ids = ['1']\n[ci]\ndefault_region = 'ap-x'\n[[ci.buckets]]\nname = 'b-1'\nregion = 'ap-y'\n\
-         [limits]\nper_caller = '3/2s'\n[server]\ntls = { certificate = 'c', private_key = 'k' }\n",
+         [limits]\nper_caller = '3/2s'\n[server]\ntls = { certificate = 'c', private_key = 'k', client_ca = 'a', \
+         client_crl = 'r' }\n[auth.api_keys]\nfile = 'h'\n[auth.mtls]\nuser_from = 'san_dns'\n",
     )
     .unwrap();
     let mut shown = config.redacted();

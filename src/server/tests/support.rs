@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::api::{Peer, Refusal};
-use crate::server::{Connections, Drain, Ended, Listener, Settings, serve};
+use crate::server::{Connections, Drain, Ended, Listener, Settings, Tls, serve};
 
 pub(super) fn settings() -> Settings {
     Settings { max_connections: 64, header_read_timeout: Duration::from_secs(5), tls: None }
@@ -50,6 +50,7 @@ pub(super) struct Server {
     pub(super) listener: std::net::SocketAddr,
     pub(super) connections: Arc<Connections>,
     pub(super) drain: Drain,
+    pub(super) tls: Option<Tls>,
     pub(super) ended: JoinHandle<Ended>,
 }
 
@@ -61,9 +62,9 @@ impl Server {
     pub(super) async fn with(settings: Settings, drain: Drain) -> Self {
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), &settings).await.unwrap();
         let connections = Connections::new();
-        let address = listener.address();
+        let (address, tls) = (listener.address(), listener.tls());
         let serving = serve(listener, tower::service_fn(tell), Arc::clone(&connections), drain.clone());
-        Self { listener: address, connections, drain, ended: tokio::spawn(serving) }
+        Self { listener: address, connections, drain, tls, ended: tokio::spawn(serving) }
     }
 
     pub(super) async fn connect(&self) -> Client {

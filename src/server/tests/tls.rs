@@ -10,7 +10,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::CertificateDer;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -47,7 +48,12 @@ impl Papers {
 
     fn settings(&self) -> TlsSettings {
         let file = |name: &str| self.folder.path().join(name);
-        TlsSettings { certificate: file("certificate.pem"), private_key: file("key.pem"), client_ca: None }
+        TlsSettings {
+            certificate: file("certificate.pem"),
+            private_key: file("key.pem"),
+            client_ca: None,
+            client_crl: None,
+        }
     }
 
     async fn server(&self, tls: TlsSettings, header_read_timeout: Duration) -> Server {
@@ -56,10 +62,14 @@ impl Papers {
     }
 
     async fn connect(&self, server: &Server, alpn: &str, certified: bool) -> std::io::Result<TlsStream<TcpStream>> {
+        connect(server, &self.client(alpn, certified, rustls::ALL_VERSIONS)).await
+    }
+
+    fn client(&self, alpn: &str, certified: bool, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
         let builder = builder.with_root_certificates(roots);
         let mut config = if certified {
             let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
@@ -68,10 +78,14 @@ impl Papers {
             builder.with_no_client_auth()
         };
         config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
-        let stream = TcpStream::connect(server.listener).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
+        Arc::new(config)
     }
+}
+
+async fn connect(server: &Server, client: &Arc<ClientConfig>) -> std::io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(server.listener).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    tokio_rustls::TlsConnector::from(Arc::clone(client)).connect(name, stream).await
 }
 
 fn write_secret(path: &Path, text: &str) {
@@ -176,6 +190,57 @@ async fn a_client_without_a_certificate_of_the_authority_is_not_let_in() {
     let _ = unknown.write_all(request).await;
     assert!(unknown.read_to_string(&mut String::new()).await.is_err());
     assert_eq!(server.connections.failed_handshakes(), 1);
+}
+
+/// Row 73.
+#[tokio::test]
+async fn tls_1_2_and_1_3_are_spoken_with_authenticated_ciphers_and_forward_secrecy_alone() {
+    let papers = Papers::new();
+    let server = papers.server(papers.settings(), Duration::from_secs(5)).await;
+    for version in [&TLS12, &TLS13] {
+        let stream = connect(&server, &papers.client("http/1.1", false, &[version])).await.unwrap();
+        assert_eq!(stream.get_ref().1.protocol_version(), Some(version.version));
+    }
+    for suite in rustls::crypto::aws_lc_rs::default_provider().cipher_suites {
+        let name = format!("{:?}", suite.suite());
+        assert!(name.contains("GCM") || name.contains("CHACHA20_POLY1305"), "{name}");
+        assert!(name.starts_with("TLS13_") || name.starts_with("TLS_ECDHE_"), "{name}");
+    }
+}
+
+/// A resumed session would bring a certificate that was looked at once, and may have been revoked since.
+#[tokio::test]
+async fn sessions_are_resumed_only_where_no_client_certificate_is_asked_for() {
+    let papers = Papers::new();
+    let authority = papers.folder.path().join("authority.pem");
+    for (client_ca, again) in [(None, HandshakeKind::Resumed), (Some(authority), HandshakeKind::Full)] {
+        for version in [&TLS12, &TLS13] {
+            let settings = TlsSettings { client_ca: client_ca.clone(), ..papers.settings() };
+            let server = papers.server(settings, Duration::from_secs(5)).await;
+            let client = papers.client("http/1.1", true, &[version]);
+            for expected in [HandshakeKind::Full, again] {
+                let mut stream = connect(&server, &client).await.unwrap();
+                // The tickets of TLS 1.3 come with the first answer.
+                stream.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+                stream.read_to_end(&mut Vec::new()).await.unwrap();
+                let kind = stream.get_ref().1.handshake_kind();
+                assert_eq!(kind, Some(expected), "{version:?}, {client_ca:?}");
+            }
+        }
+    }
+}
+
+/// What stands is not cut off; who comes next meets what was put in force.
+#[tokio::test]
+async fn a_replaced_certificate_is_shown_to_the_next_and_those_who_are_here_stay() {
+    let (old, new) = (Papers::new(), Papers::new());
+    let server = old.server(old.settings(), Duration::from_secs(5)).await;
+    let (mut here, _) = http2(old.connect(&server, "h2", false).await.unwrap()).await;
+    server.tls.as_ref().unwrap().replace(&Tls::load(&new.settings()).unwrap());
+    assert!(old.connect(&server, "h2", false).await.is_err());
+    assert!(new.connect(&server, "h2", false).await.is_ok());
+    let told = ask(&mut here, Request::get("https://localhost/a")).await;
+    assert_eq!(told, (Version::HTTP_2, "GET /a []".to_owned()));
 }
 
 #[tokio::test]

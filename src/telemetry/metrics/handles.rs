@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use prometheus::IntCounter;
 
 /// More words than any label has; see [`Words`].
-const MOST_WORDS: usize = 32;
+const MOST_WORDS: usize = 64;
 
 /// Handles by a small number.
 #[derive(Debug)]
