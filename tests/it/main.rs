@@ -12,6 +12,7 @@ mod support;
 
 // in one process, over real sockets
 mod answers;
+mod api_keys;
 mod authentication;
 mod bodies;
 mod client_address;
@@ -30,6 +31,8 @@ mod check;
 mod dev;
 mod drain;
 mod https;
+mod key;
+mod mtls;
 mod reload;
 mod secrets;
 mod serve;

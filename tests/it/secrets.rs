@@ -5,6 +5,7 @@ mod search;
 use std::fs;
 use std::time::Duration;
 
+use ci_gateway::auth::{KeyTerms, NewKey};
 use ci_gateway::stand_in::{Fault, KnownKey};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -127,12 +128,18 @@ fn nothing_that_a_gateway_says_holds_a_secret() {
     let began = Timestamp::now().as_second();
     let cloud = cloud_that_knows(SECRET_KEY);
     let folder = marked_folder(&cloud);
+    let key = NewKey::make(KeyTerms { caller: "alice".to_owned(), ..KeyTerms::default() }).unwrap();
+    folder.write("api-keys.toml", &key.entry());
+    folder.change("gateway.toml", "[policy]", "[auth.api_keys]\nfile = \"api-keys.toml\"\n[policy]");
     let served = Served::from_with(&folder, &KEYS);
     let (alice, bob) = (folder.token("alice"), folder.token("bob"));
     let mut heard = Heard::default();
+    assert_eq!(heard.call(&Call::post(SMART_AUDIO).header("X-Api-Key", key.text()), &served), 200);
+    assert_eq!(heard.call(&Call::post(SMART_AUDIO).token(key.text()), &served), 200);
     good_calls(&mut heard, &served, &alice);
     refused_calls(&mut heard, &served, &alice, &bob);
     troubled_calls(&mut heard, &served, &cloud, &alice);
+    reloads_of_api_keys(&mut heard, &served, &folder);
     reloads(&mut heard, &served, &folder);
     heard.admin(&served);
     heard.end(served, &folder);
@@ -140,6 +147,9 @@ fn nothing_that_a_gateway_says_holds_a_secret() {
     for token in [&alice, &bob] {
         search.add(token);
     }
+    // What comes before it is the key's id, which stands in the log on purpose.
+    search.add(key.text().rsplit('_').next().unwrap());
+    assert!(heard.0.contains(key.id()));
     sign_keys(began, Timestamp::now().as_second()).iter().for_each(|key| search.add(key));
     heard.assert_holds_nothing_of(&search);
     // The log was as talkative as it can be, and all of it was searched.
@@ -210,6 +220,25 @@ fn troubled_calls(heard: &mut Heard, served: &Served, cloud: &Cloud, token: &str
         assert_eq!(answered, status, "{fault}");
     }
     cloud.delay(Duration::ZERO);
+}
+
+/// Reloads over files of hashes in which keys stand, whole and as other values.
+fn reloads_of_api_keys(heard: &mut Heard, served: &Served, folder: &Folder) {
+    let hashes = folder.read("api-keys.toml");
+    for broken in [
+        format!("# {WHOLE_API_KEY}\n"),
+        format!("[[key]]\nid = \"{WHOLE_API_KEY}\"\n"),
+        format!("[[key]]\n\"{WHOLE_API_KEY}\" = \n"),
+        format!("[[key]]\nhash = \"{OTHER_KEY}\"\nid = \"{OTHER_KEY}\"\nnetworks = [\"{OTHER_KEY}\"]\n"),
+        format!("[[key]]\ndisabled = \"{OTHER_KEY}\"\nnot_after = \"{OTHER_KEY}\"\ngroups = \"{OTHER_KEY}\"\n"),
+        format!("[[key]]\nhash = {OTHER_KEY}\n"),
+    ] {
+        folder.write("api-keys.toml", &broken);
+        let answer = served.reload().expect(422);
+        heard.hear(&answer.head);
+        heard.hear(&answer.body);
+    }
+    folder.write("api-keys.toml", &hashes);
 }
 
 /// Reloads over good files, and over files that are broken around their secrets.

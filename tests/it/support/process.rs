@@ -21,7 +21,7 @@ pub(crate) use folder::{AUDIENCE, Folder, ISSUER, JWT_SECRET, write_with_mode};
 pub(crate) use http::{Answer, Call};
 pub(crate) use served::{SMART_AUDIO, Served};
 pub(crate) use stream::Stream;
-pub(crate) use tls::{Authority, TlsCaller};
+pub(crate) use tls::{Authority, Paper, TlsCaller};
 
 /// Far longer than anything here takes, also on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

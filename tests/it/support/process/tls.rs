@@ -8,8 +8,12 @@ use http::{Request, Version};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer, KeyIdMethod, KeyPair,
+    RevokedCertParams, SerialNumber, date_time_ymd,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -25,10 +29,12 @@ pub(crate) struct Authority {
     certificate: rcgen::Certificate,
 }
 
-/// A certificate of it, with its key.
+/// A certificate of it, with its key and what stands between the two.
 pub(crate) struct Paper {
-    certificate: rcgen::Certificate,
+    certificate: CertificateDer<'static>,
+    pem: String,
     key: KeyPair,
+    between: Vec<CertificateDer<'static>>,
 }
 
 impl Authority {
@@ -40,6 +46,32 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), certificate }
     }
 
+    /// Another authority, for which this one vouches with a certificate made of `params`.
+    pub(crate) fn below(&self, params: CertificateParams) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Self { issuer: Issuer::new(params, key), certificate }
+    }
+
+    /// The list of those of its certificates that it has revoked, by their serial numbers; good until that year.
+    pub(crate) fn revoking(&self, serials: &[u64], until: i32) -> String {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(until, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).unwrap().pem().unwrap()
+    }
+
     pub(crate) fn pem(&self) -> String {
         self.certificate.pem()
     }
@@ -47,7 +79,7 @@ impl Authority {
     /// Makes the gateway of `folder` speak TLS to its callers as `localhost`; `more` goes into the table `tls`.
     pub(crate) fn certify(&self, folder: &Folder, more: &str) {
         let paper = self.paper_for("localhost");
-        folder.write("server.pem", &paper.certificate.pem());
+        folder.write("server.pem", &paper.pem);
         folder.write_secret("server.key", &paper.key.serialize_pem());
         folder.write("authority.pem", &self.pem());
         let tls = format!("tls = {{ certificate = \"server.pem\", private_key = \"server.key\"{more} }}\n[admin]");
@@ -60,18 +92,42 @@ impl Authority {
 
     pub(crate) fn paper(&self, params: CertificateParams) -> Paper {
         let key = KeyPair::generate().unwrap();
-        Paper { certificate: params.signed_by(&key, &self.issuer).unwrap(), key }
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Paper { certificate: certificate.der().clone(), pem: certificate.pem(), key, between: Vec::new() }
     }
 }
 
 impl Paper {
+    /// One that vouches for itself.
+    pub(crate) fn of_nobody(params: CertificateParams) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        Self { certificate: certificate.der().clone(), pem: certificate.pem(), key, between: Vec::new() }
+    }
+
+    /// The same, shown with the certificate of the authority that made it.
+    pub(crate) fn through(mut self, between: &Authority) -> Self {
+        self.between.push(between.certificate.der().clone());
+        self
+    }
+
+    /// The same with its last byte changed, which is one of the signature.
+    pub(crate) fn forged(self) -> Self {
+        let mut bytes = self.certificate.to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        Self { certificate: bytes.into(), ..self }
+    }
+
+    fn chain(&self) -> Vec<CertificateDer<'static>> {
+        [std::slice::from_ref(&self.certificate), &self.between].concat()
+    }
+
     /// A cloud that shows it.
     pub(crate) fn cloud(&self) -> Cloud {
         let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let chain = vec![self.certificate.der().clone()];
-        Cloud::with_tls(builder.with_no_client_auth().with_single_cert(chain, key).unwrap())
+        Cloud::with_tls(builder.with_no_client_auth().with_single_cert(self.chain(), key).unwrap())
     }
 }
 
@@ -86,37 +142,51 @@ pub(crate) struct TlsCaller<'a> {
 }
 
 impl TlsCaller<'_> {
-    async fn connect(&self, address: SocketAddr) -> TlsStream<TcpStream> {
+    async fn connect(&self, address: SocketAddr) -> Option<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.certificate.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let builder =
+            ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
         let builder = builder.with_root_certificates(roots);
         let mut config = match &self.paper {
             None => builder.with_no_client_auth(),
-            Some(Paper { certificate, key }) => {
-                let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-                builder.with_client_auth_cert(vec![certificate.der().clone()], key).unwrap()
+            Some(paper) => {
+                let key = PrivateKeyDer::try_from(paper.key.serialize_der()).unwrap();
+                let key = provider.key_provider.load_private_key(key).unwrap();
+                // Shown as it is: rustls itself would not show a certificate that it cannot read.
+                let shown = SingleCertAndKey::from(CertifiedKey::new(paper.chain(), key));
+                builder.with_client_cert_resolver(Arc::new(shown))
             }
         };
         config.alpn_protocols = vec![self.protocol.into()];
         let name = ServerName::try_from("localhost").unwrap();
         let stream = TcpStream::connect(address).await.unwrap();
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()?;
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(self.protocol.as_bytes()));
-        stream
+        Some(stream)
     }
 
     /// Switches Smart Audio on, on a connection of its own; the version, the status and the body of the answer, or
     /// `None` if the connection came to nothing.
     pub(crate) fn enable(&self, address: SocketAddr, token: Option<&str>) -> Option<(Version, u16, Value)> {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        self.enable_with(address, bearer.as_deref().map(|bearer| ("authorization", bearer)))
+    }
+
+    /// The same with another header.
+    pub(crate) fn enable_with(
+        &self,
+        address: SocketAddr,
+        header: Option<(&str, &str)>,
+    ) -> Option<(Version, u16, Value)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let request = self.request(address, token);
+        let request = self.request(address, header);
         runtime.block_on(async { timeout(PATIENCE, self.call(address, request)).await.unwrap() })
     }
 
     async fn call(&self, address: SocketAddr, request: Request<Empty<Bytes>>) -> Option<(Version, u16, Value)> {
-        let stream = TokioIo::new(self.connect(address).await);
+        let stream = TokioIo::new(self.connect(address).await?);
         let answer = if self.protocol == "h2" {
             let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.ok()?;
             tokio::spawn(connection);
@@ -132,13 +202,13 @@ impl TlsCaller<'_> {
     }
 
     /// The request as each version writes it.
-    fn request(&self, address: SocketAddr, token: Option<&str>) -> Request<Empty<Bytes>> {
+    fn request(&self, address: SocketAddr, header: Option<(&str, &str)>) -> Request<Empty<Bytes>> {
         let request = match self.protocol {
             "h2" => Request::post(format!("https://{address}{SMART_AUDIO}")),
             _ => Request::post(SMART_AUDIO).header("host", address.to_string()),
         };
-        let request = match token {
-            Some(token) => request.header("authorization", format!("Bearer {token}")),
+        let request = match header {
+            Some((name, value)) => request.header(name, value),
             None => request,
         };
         request.header("content-length", "0").body(Empty::new()).unwrap()
