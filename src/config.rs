@@ -223,12 +223,7 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
     let issuers = auth::issuers(&auth_table);
     let api_keys = auth::api_keys::file(&auth_table);
     let user_from = auth::mtls::user_from(&auth_table, server.as_ref());
-    let policy = root.table("policy");
-    policy.need("file", "name the policy: without one nobody may do anything");
-    let policy_file = policy.path("file");
-    policy.names(policy_file.clone().map(NamedFile::Policy));
-    let policy_candidate = policy.path("candidate");
-    policy.names(policy_candidate.clone().map(NamedFile::Candidate));
+    let (policy_file, policy_candidate) = sections::policies(&root.table("policy"));
     let credentials = cloud::credentials(&root.table("credentials"));
     let ci_table = root.table("ci");
     let ci = cloud::ci(&ci_table);

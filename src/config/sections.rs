@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -100,6 +101,15 @@ pub(super) fn check_addresses(table: &Table<'_>, business: SocketAddr, admin: So
     if business.port() != 0 && business.port() == admin.port() && (any || business.ip() == admin.ip()) {
         table.mistake("listen", "is taken by `server.listen` already", "give the admin listener a port of its own");
     }
+}
+
+/// The policy in force, and the candidate beside it.
+pub(super) fn policies(table: &Table<'_>) -> (Option<PathBuf>, Option<PathBuf>) {
+    table.need("file", "name the policy: without one nobody may do anything");
+    let (file, candidate) = (table.path("file"), table.path("candidate"));
+    table.names(file.clone().map(NamedFile::Policy));
+    table.names(candidate.clone().map(NamedFile::Candidate));
+    (file, candidate)
 }
 
 pub(super) fn audit(table: &Table<'_>) -> Option<audit::Settings> {
