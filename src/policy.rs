@@ -23,6 +23,8 @@ mod findings;
 mod rules;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod conformance;
 
 use core::net::IpAddr;
 use std::fmt;
