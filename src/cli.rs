@@ -9,7 +9,9 @@ mod healthcheck;
 mod key;
 mod looks;
 mod named_files;
+mod policy;
 mod policy_file;
+mod problems;
 mod reload;
 mod serve;
 mod sign;
@@ -48,6 +50,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Token(token::TokenArgs),
     Key(key::KeyArgs),
+    Policy(policy::PolicyArgs),
     StandIn(stand_in::StandInArgs),
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -77,6 +80,7 @@ fn run(command: Command) -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Token(args) => token::run(args),
         Command::Key(args) => key::run(&args),
+        Command::Policy(args) => policy::run(&args),
         Command::StandIn(args) => on_runtime(stand_in::run(args)),
         Command::Healthcheck(args) => healthcheck::run(&args),
     }

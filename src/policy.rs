@@ -18,6 +18,7 @@ mod index;
 mod document;
 mod reader;
 mod findings;
+mod review;
 
 #[cfg(test)]
 mod rules;
@@ -39,6 +40,7 @@ pub use document::Format;
 pub use explanation::{Explanation, How, Participation};
 pub use index::Via;
 pub use resource::Resource;
+pub use review::{Remark, Weight};
 pub use statement::Effect;
 
 use decision::Ground;
@@ -46,7 +48,7 @@ use index::{Entry, Index};
 use question::Question;
 use statement::{Part, Statement};
 
-use crate::domain::{Action, Caller, Mistake, Mistakes};
+use crate::domain::{Action, Caller, Mistakes};
 
 /// Bytes of the SHA-256 that are kept: 64 bits tell apart the policies that one gateway ever had.
 const DIGEST_BYTES: usize = 8;
@@ -58,7 +60,7 @@ pub struct Policy {
     statements: Box<[Arc<Statement>]>,
     /// The lines of `[users]`.
     short_forms: usize,
-    remarks: Box<[Mistake]>,
+    remarks: Box<[Remark]>,
     digest: Arc<str>,
 }
 
@@ -152,9 +154,10 @@ impl Policy {
         self.statements.len() + self.short_forms
     }
 
-    /// What is allowed but surely not meant, such as a statement of an attached document that grants nothing here.
+    /// What was noticed while the policy was read and may be meant, such as a statement of an attached document that
+    /// grants nothing here. [`Self::review`] sees more.
     #[must_use]
-    pub fn remarks(&self) -> &[Mistake] {
+    pub fn remarks(&self) -> &[Remark] {
         &self.remarks
     }
 

@@ -1,18 +1,19 @@
 //! `ci-gateway check`: what would keep the gateway from starting, all of it, without starting it.
 
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::named_files::all_mistakes;
+use super::problems;
 use super::status::Status;
 use super::{candidate, gateway};
 use crate::api::{Shadow, Snapshot};
 use crate::auth::{IssuerSettings, KeySource};
-use crate::config::{Config, no_colour};
+use crate::config::Config;
 use crate::credentials::Source;
 use crate::domain::{Mistake, Mistakes};
 
@@ -30,13 +31,15 @@ pub(super) struct CheckArgs {
 /// Checks configuration, policy and key files; the status is 0, or 64 if anything is wrong with them.
 pub(super) fn run(args: &CheckArgs) -> ExitCode {
     let found = check(&args.config);
-    let (out, err) = (std::io::stdout(), std::io::stderr());
-    let colour = err.is_terminal() && !no_colour();
+    let out = std::io::stdout();
     // Whoever closed the pipe does not want to read on; the status still tells.
     let _ = match (args.json, &found) {
         (true, found) => writeln!(out.lock(), "{}", as_json(found)),
         (false, Ok(checked)) => write!(out.lock(), "{}", Summary { checked, file: &args.config }),
-        (false, Err(problems)) => write!(err.lock(), "{}", Problems { problems, colour }),
+        (false, Err(problems)) => {
+            problems::tell(problems);
+            Ok(())
+        }
     };
     if found.is_ok() { Status::Fine } else { Status::BadUsage }.into()
 }
@@ -59,34 +62,7 @@ fn check(file: &Path) -> Result<Checked, Vec<Mistake>> {
 
 fn as_json(found: &Result<Checked, Vec<Mistake>>) -> serde_json::Value {
     let problems = found.as_ref().err().map(Vec::as_slice).unwrap_or_default();
-    let problem = |problem: &Mistake| {
-        json!({
-            "place": problem.place(),
-            "line": problem.line(),
-            "column": problem.column(),
-            "what": problem.what(),
-            "hint": problem.hint_text(),
-        })
-    };
-    json!({ "ok": found.is_ok(), "problems": problems.iter().map(problem).collect::<Vec<_>>() })
-}
-
-struct Problems<'a> {
-    problems: &'a [Mistake],
-    colour: bool,
-}
-
-impl fmt::Display for Problems<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (red, plain) = if self.colour { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
-        for problem in self.problems {
-            writeln!(f, "{problem}")?;
-        }
-        match self.problems.len() {
-            1 => writeln!(f, "{red}1 problem{plain}"),
-            many => writeln!(f, "{red}{many} problems{plain}"),
-        }
-    }
+    json!({ "ok": found.is_ok(), "problems": problems.iter().map(problems::as_json).collect::<Vec<_>>() })
 }
 
 struct Summary<'a> {
@@ -210,8 +186,8 @@ mod tests {
             ("policy.json", r#"{"users": {"alice": ["ci:CreateAsrBuckt"]}}"#, 0o644),
         ]);
         let Err(problems) = check(&folder.path().join("gw.toml")) else { panic!() };
-        let shown = Problems { problems: &problems, colour: false }.to_string();
-        assert!(shown.ends_with("3 problems\n") && !shown.contains('\x1b'), "{shown}");
+        assert_eq!(problems.len(), 3, "{problems:#?}");
+        let shown: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
         for part in ["/policy.json:1:22: ", "ci:CreateAsrBucket", "/keys: cannot be read", "chmod 600"] {
             assert!(shown.contains(part), "{part} in {shown}");
         }

@@ -47,6 +47,16 @@ impl Actions {
         self == Self::default()
     }
 
+    /// Whether every action of `other` is in the set.
+    pub(super) fn contains_all(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether it is the set of all actions.
+    pub(super) fn is_every(self) -> bool {
+        Action::all().all(|action| self.contains(action))
+    }
+
     fn with(self, action: Action) -> Self {
         self.and(Self::one(action))
     }

@@ -10,6 +10,8 @@ mod wanted;
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 use crate::domain::Claim;
 
 use super::question::Question;
@@ -81,6 +83,15 @@ impl Test {
         Self { operator, key, wanted, text }
     }
 
+    fn ends(&self) -> Option<Timestamp> {
+        match (&self.key, &self.wanted) {
+            (Key::CurrentTime, Wanted::Time(order, moments)) if order.ends() && !self.operator.negated => {
+                moments.iter().max().copied()
+            }
+            (Key::Ip | Key::CurrentTime | Key::Claim(_), _) => None,
+        }
+    }
+
     /// Whether it holds for `question`.
     fn met(&self, question: &Question<'_>) -> Met {
         let found = self.key.find(question);
@@ -145,6 +156,12 @@ impl Condition {
     pub(super) fn new(mut tests: Vec<Test>) -> Self {
         tests.sort_by(|a, b| a.text.cmp(&b.text));
         Self(tests.into())
+    }
+
+    /// The moment after which it never holds again, if it names one: by a `date_less_than` and its like on
+    /// `qcs:current_time`.
+    pub(super) fn ends(&self) -> Option<Timestamp> {
+        self.0.iter().filter_map(Test::ends).min()
     }
 
     /// Whether all of it holds; what does not hold comes before what is unclear.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::*;
-use crate::domain::{Bucket, Claim, Claims, Region};
+use crate::domain::{Bucket, Claim, Claims, Mistake, Region};
 
 const TABLE: &str = include_str!("../../tests/vectors/policy.json");
 

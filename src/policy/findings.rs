@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use super::review::{Remark, Weight};
 use crate::domain::{Mistake, nearest};
 
 /// The longest part of a policy that a message repeats, in characters.
@@ -17,6 +18,11 @@ pub(super) struct Flaw {
 impl Flaw {
     pub(super) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { what: what.into(), hint: hint.into() }
+    }
+
+    /// The mistake that it is in the file `place`.
+    pub(super) fn at(self, place: &str) -> Mistake {
+        Mistake::new(place, self.what).hint(self.hint)
     }
 
     /// The same advice, with `before` told first.
@@ -67,7 +73,7 @@ pub(super) struct Findings<'t> {
     place: &'t str,
     line_ends: OnceCell<Vec<usize>>,
     found: Vec<(usize, Mistake)>,
-    remarks: Vec<Mistake>,
+    remarks: Vec<Remark>,
 }
 
 impl<'t> Findings<'t> {
@@ -81,15 +87,15 @@ impl<'t> Findings<'t> {
         self.found.push((at, mistake));
     }
 
-    /// Notes what is allowed but surely not meant, in what stands at byte `at`.
-    pub(super) fn remark(&mut self, at: usize, flaw: Flaw) {
+    /// Notes what may stand at byte `at`, but is hardly meant.
+    pub(super) fn remark(&mut self, at: usize, weight: Weight, flaw: Flaw) {
         let mistake = self.located(at, flaw);
-        self.remarks.push(mistake);
+        self.remarks.push(Remark { weight, mistake });
     }
 
     fn located(&self, at: usize, flaw: Flaw) -> Mistake {
         let (line, column) = self.position(at);
-        Mistake::new(self.place, flaw.what).at_line(line).at_column(column).hint(flaw.hint)
+        flaw.at(self.place).at_line(line).at_column(column)
     }
 
     /// The value, or the flaw noted at byte `at`.
@@ -111,7 +117,7 @@ impl<'t> Findings<'t> {
     }
 
     /// Mistakes in the order of their lines, and remarks.
-    pub(super) fn into_parts(mut self) -> (Vec<Mistake>, Vec<Mistake>) {
+    pub(super) fn into_parts(mut self) -> (Vec<Mistake>, Vec<Remark>) {
         self.found.sort_by_key(|(at, _)| *at);
         (self.found.into_iter().map(|(_, mistake)| mistake).collect(), self.remarks)
     }

@@ -104,6 +104,23 @@ impl Index {
     }
 }
 
+impl Index {
+    /// What `*` is told.
+    pub(super) fn everyone(&self) -> &[Entry] {
+        &self.everyone
+    }
+
+    /// The groups that statements name, in no order.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values().map(AsRef::as_ref)
+    }
+
+    /// The users whom statements, `[users]` or `[groups]` name, in no order.
+    pub(super) fn users(&self) -> impl Iterator<Item = (&str, &User)> {
+        self.users.iter().map(|(name, user)| (name.borrow(), user))
+    }
+}
+
 impl Group {
     fn concerning(&self) -> impl Iterator<Item = (Via<'_>, &Entry)> {
         self.entries.iter().map(|entry| (Via::Group(&self.name), entry))
@@ -140,6 +157,11 @@ impl Draft {
     /// Whether a statement names the group.
     pub(super) fn names_group(&self, name: &str) -> bool {
         self.groups.contains_key(name)
+    }
+
+    /// The groups that statements name, in no order.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.keys().map(AsRef::as_ref)
     }
 
     /// Closes the lists and puts the members of `[groups]` to the groups that statements name; a group that

@@ -15,6 +15,7 @@ use super::document::{self, Field, Format, Node, Texts, Value};
 use super::findings::{Findings, Flaw, quoted};
 use super::principal;
 use super::resource::Pattern;
+use super::review::Weight;
 use super::{Documents, Policy};
 use crate::domain::Mistakes;
 
@@ -115,8 +116,11 @@ impl<'f, 'p, 't> Reader<'f, 'p, 't> {
             }
             if !self.build.names_group(&key) {
                 let what = format!("no statement names the group {}: its members gain nothing by it", quoted(&key));
-                self.findings
-                    .remark(at, Flaw::new(what, "write it as a `principal`, as in `group:NAME`, or remove it"));
+                let hint = match self.build.group_like(&key) {
+                    Some(known) => format!("did you mean `{known}`, which statements name?"),
+                    None => "write it as a `principal`, as in `group:NAME`, or remove it".to_owned(),
+                };
+                self.findings.remark(at, Weight::Warning, Flaw::new(what, hint));
             }
             let members = node.texts(&key, MEMBERS, self.findings);
             for (at, member) in &members {

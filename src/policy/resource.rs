@@ -118,6 +118,21 @@ impl Pattern {
             })
     }
 
+    /// Whether every bucket that `other` takes in is taken in here too; `false` where that cannot be seen from the
+    /// patterns alone.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        // A star of theirs fits a star of ours alone, so it may stand for anything.
+        let covers = |ours: &Option<Box<str>>, theirs: &Option<Box<str>>| {
+            ours.as_deref().is_none_or(|ours| theirs.as_deref().is_some_and(|theirs| glob::fits(ours, theirs)))
+        };
+        let path = other.path.as_deref().unwrap_or("bucket/*");
+        let bare = essential(path);
+        let covers_path = |ours: &str| [path, bare, &format!("{bare}/")].iter().any(|theirs| glob::fits(ours, theirs));
+        covers(&self.region, &other.region)
+            && covers(&self.app_id, &other.app_id)
+            && self.path.as_deref().is_none_or(covers_path)
+    }
+
     /// Refuses an account that is not the one in the bucket's own name.
     fn agrees_with_itself(self, text: &str) -> Result<Self, Unusable> {
         let bucket = self.path.as_deref().and_then(named_bucket).and_then(|name| name.parse::<Bucket>().ok());
@@ -149,6 +164,13 @@ impl fmt::Display for Pattern {
 /// The path with [`APP_ID`] replaced, which copies nothing where it does not stand.
 fn with_app_id<'p>(path: &'p str, resource: &Resource<'_>) -> Cow<'p, str> {
     if path.contains('$') { path.replace(APP_ID, resource.bucket.app_id().as_str()).into() } else { path.into() }
+}
+
+/// What is left of a path without an end that means nothing: a bucket is matched with and without its last slash.
+fn essential(path: &str) -> &str {
+    let shorter = path.strip_suffix("/*").or_else(|| path.strip_suffix('/'));
+    // In `bucket/*` the star stands for the name.
+    shorter.filter(|shorter| shorter.contains('/')).unwrap_or(path)
 }
 
 fn never(text: &str, why: String, hint: &str) -> Unusable {
@@ -321,7 +343,49 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_wider_resource_covers_a_narrower_one_and_not_the_other_way_round() {
+        let pattern = |text: &str| Pattern::parse(text).unwrap();
+        for (wide, narrow) in [
+            ("*", "qcs::ci:ap-beijing:uid/1:bucket/a-1/*"),
+            ("qcs::ci:::bucket/*", "qcs::ci:::bucket/a-1/*"),
+            ("qcs::ci:::bucket/a-*", "qcs::ci:::bucket/a-1"),
+            ("qcs::ci:::bucket/a-*/*", "qcs::ci:ap-beijing::bucket/a-*-1/*"),
+            ("qcs::ci:ap-*::*", "qcs::ci:ap-beijing::bucket/a-1/*"),
+            ("qcs::ci::uid/1*:*", "qcs::ci::uid/12:bucket/*"),
+            ("qcs::ci:::bucket/*", "qcs::ci:::bucket/a-${app_id}/*"),
+        ] {
+            assert!(pattern(wide).covers(&pattern(narrow)), "{wide} {narrow}");
+            assert!(!pattern(narrow).covers(&pattern(wide)), "{narrow} {wide}");
+        }
+    }
+
+    #[test]
+    fn the_ways_to_write_a_whole_bucket_cover_each_other() {
+        for spellings in [
+            &["qcs::ci:::bucket/a-1", "qcs::ci:::bucket/a-1/", "qcs::ci:::bucket/a-1/*"][..],
+            &["*", "qcs:::::*", "qcs::ci:::bucket/*", "qcs::ci:*:uid/*:bucket/*/*"][..],
+        ] {
+            for (ours, theirs) in spellings.iter().flat_map(|ours| spellings.iter().map(move |theirs| (ours, theirs))) {
+                assert!(Pattern::parse(ours).unwrap().covers(&Pattern::parse(theirs).unwrap()), "{ours} {theirs}");
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_a_resource_covers_it_matches_too(
+            ours in "bucket/[a*]{1,3}(-[1*])?(/|/\\*)?", theirs in "(b|bucket/)[a*]{1,3}(-(1|\\*|\\$\\{app_id\\}))?(/|/\\*)?",
+            bucket in "[ab]{1,3}-[12]",
+        ) {
+            let parsed = |path: &str| Pattern::parse(&format!("qcs::ci:::{path}")).ok();
+            if let Some((ours, theirs)) = parsed(&ours).zip(parsed(&theirs)) {
+                let (bucket, region): (Bucket, Region) = (bucket.parse().unwrap(), "a".parse().unwrap());
+                let resource = Resource::bucket(&bucket, &region);
+                prop_assert!(!ours.covers(&theirs) || !theirs.matches(&resource) || ours.matches(&resource));
+            }
+        }
+
         #[test]
         fn whatever_is_refused_as_impossible_does_not_fit_textually(
             path in "(bucket/|b|\\*)?[a-b1*/-]{0,8}", bucket in "[ab]{1,2}-1", region in "a"

@@ -4,7 +4,7 @@ mod attachments;
 mod conditions;
 
 use super::*;
-use crate::domain::{Bucket, Region};
+use crate::domain::{Bucket, Mistake, Region};
 
 const HEAD: &str = "version = \"2.0\"\n";
 const AUDIO: &str = "ci:CreateAsrBucket";

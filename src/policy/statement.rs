@@ -87,6 +87,12 @@ impl Part<'_> {
 }
 
 impl Statement {
+    /// The last moment at which it can take part, if there is one.
+    pub(super) fn ends(&self) -> Option<Timestamp> {
+        let by_condition = self.condition.as_ref().and_then(|condition| condition.ends());
+        self.not_after.into_iter().chain(by_condition).min()
+    }
+
     /// How it takes part in a decision about an action that is one of its own. `not_after` is the last moment at which
     /// it does, whether it allows or denies.
     pub(super) fn part(&self, question: &Question<'_>) -> Part<'_> {

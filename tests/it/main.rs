@@ -33,6 +33,7 @@ mod drain;
 mod https;
 mod key;
 mod mtls;
+mod policy;
 mod reload;
 mod secrets;
 mod serve;

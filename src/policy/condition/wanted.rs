@@ -36,6 +36,14 @@ pub(in crate::policy) enum Order {
 }
 
 impl Order {
+    /// Whether what grows without end, as time does, ends by not holding.
+    pub(super) fn ends(self) -> bool {
+        match self {
+            Self::Equal | Self::Less | Self::LessOrEqual => true,
+            Self::Greater | Self::GreaterOrEqual => false,
+        }
+    }
+
     fn holds<T: PartialOrd>(self, theirs: T, ours: T) -> bool {
         match self {
             Self::Equal => theirs == ours,

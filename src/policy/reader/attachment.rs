@@ -11,6 +11,7 @@ use super::super::document::{self, Field, Format, Node, Texts};
 use super::super::findings::{Findings, Flaw, quoted};
 use super::super::principal::{self, Principal};
 use super::super::resource;
+use super::super::review::Weight;
 use super::super::statement::Statement;
 use super::super::{Document, Documents};
 use super::parts::{Owner, Standing};
@@ -56,7 +57,15 @@ impl<'t> Reader<'_, '_, 't> {
             return;
         };
         match documents(&name) {
-            Ok(document) => self.attach(&Given { name: &name, principals: &principals }, document),
+            Ok(document) => {
+                let before = self.build.count();
+                self.attach(&Given { name: &name, principals: &principals }, document);
+                if self.build.count() == before {
+                    let what = format!("nothing in the document {} means anything here", quoted(&name));
+                    let hint = "attach a document that is about `ci:` actions and buckets, or none";
+                    self.findings.remark(at, Weight::Warning, Flaw::new(what, hint));
+                }
+            }
             Err(why) => {
                 let what = format!("the document {} cannot be read: {why}", quoted(&name));
                 self.findings.add(at, Flaw::new(what, "paths begin at the policy's folder"));
@@ -141,7 +150,7 @@ impl<'t> Reader<'_, '_, 't> {
             let name = text.strip_prefix("name/").unwrap_or(text);
             if let Some(known) = nearest(name, Action::all().map(Action::as_str)).filter(|_| actions.is_empty()) {
                 let what = format!("{} is none of this gateway's actions and means nothing here", quoted(text));
-                self.findings.remark(*at, Flaw::new(what, format!("did you mean `{known}`?")));
+                self.findings.remark(*at, Weight::Note, Flaw::new(what, format!("did you mean `{known}`?")));
             }
             all = all.and(actions);
         }

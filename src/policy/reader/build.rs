@@ -8,9 +8,13 @@ use super::super::actions::Actions;
 use super::super::findings::Findings;
 use super::super::index::{Draft, Entry};
 use super::super::principal::Principal;
+use super::super::review::Remark;
 use super::super::statement::Statement;
 use super::super::{Policy, digest};
-use crate::domain::{Mistake, Mistakes};
+use crate::domain::{Mistake, Mistakes, nearest};
+
+/// A policy is read in seconds, also if it has thousands of groups that no statement names.
+const GROUPS_COMPARED: usize = 200;
 
 /// What is known of a policy so far, over all of its texts.
 #[derive(Default)]
@@ -23,7 +27,7 @@ pub(super) struct Build {
     /// The ids so far, and where each stands first.
     ids: HashMap<Arc<str>, String>,
     mistakes: Vec<Mistake>,
-    remarks: Vec<Mistake>,
+    remarks: Vec<Remark>,
     /// The names and texts of what is attached.
     attached: Vec<String>,
 }
@@ -64,6 +68,16 @@ impl Build {
 
     pub(super) fn names_group(&self, name: &str) -> bool {
         self.draft.names_group(name)
+    }
+
+    /// A group that statements name, with nearly this name; not looked for among very many.
+    pub(super) fn group_like(&self, name: &str) -> Option<&str> {
+        nearest(name, self.draft.groups().take(GROUPS_COMPARED))
+    }
+
+    /// How many statements mean something.
+    pub(super) fn count(&self) -> usize {
+        self.statements.len()
     }
 
     pub(super) fn attach(&mut self, name: &str, text: String) {

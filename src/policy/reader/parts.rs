@@ -7,6 +7,7 @@ use super::super::document::{Node, Texts, Value};
 use super::super::findings::{Flaw, Unusable};
 use super::super::principal::Principal;
 use super::super::resource::Pattern;
+use super::super::review::Weight;
 use super::super::statement::Effect;
 use super::Reader;
 
@@ -108,9 +109,9 @@ impl<'t> Reader<'_, '_, 't> {
             (Standing::Own, any) => self.findings.add(at, any.into_flaw()),
             (Standing::Attached(_), Unusable::Wrong(flaw)) => self.findings.add(at, flaw),
             (Standing::Attached(_), Unusable::Foreign(_)) => {}
-            (Standing::Attached(_), Unusable::Never(flaw)) => self.findings.remark(at, flaw),
+            (Standing::Attached(_), Unusable::Never(flaw)) => self.findings.remark(at, Weight::Note, flaw),
             (Standing::Attached(Effect::Allow), Unusable::Unclear(flaw)) => {
-                self.findings.remark(at, flaw.after("this allow grants nothing here"));
+                self.findings.remark(at, Weight::Note, flaw.after("this allow grants nothing here"));
             }
             (Standing::Attached(Effect::Deny), Unusable::Unclear(flaw)) => {
                 self.findings.add(at, flaw.after("this deny would deny nothing here"));
