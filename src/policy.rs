@@ -19,6 +19,7 @@ mod document;
 mod reader;
 mod findings;
 mod review;
+mod cases;
 
 #[cfg(test)]
 mod rules;
@@ -35,6 +36,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 pub use candidate::{Candidate, Change, Opinion};
+pub use cases::{Answer, Case, Cases, Expected, Listed, Report};
 pub use decision::{Decision, Denied, Permit, Verdict};
 pub use document::Format;
 pub use explanation::{Explanation, How, Participation};

@@ -2,16 +2,19 @@
 
 mod check;
 mod paper;
+mod test;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::problems;
 use super::status::Status;
 use crate::domain::Mistakes;
+use crate::policy::Participation;
 
-/// Look at a policy without a gateway: check it.
+/// Look at a policy without a gateway: check it, test it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct PolicyArgs {
     #[command(subcommand)]
@@ -21,11 +24,13 @@ pub(super) struct PolicyArgs {
 #[derive(Clone, Debug, clap::Subcommand)]
 enum PolicyCommand {
     Check(check::CheckArgs),
+    Test(test::TestArgs),
 }
 
 pub(super) fn run(args: &PolicyArgs) -> ExitCode {
     match &args.command {
         PolicyCommand::Check(args) => check::run(args),
+        PolicyCommand::Test(args) => test::run(args),
     }
 }
 
@@ -39,4 +44,24 @@ fn unreadable(mistakes: Mistakes, json: bool) -> ExitCode {
         problems::tell(&mistakes);
     }
     Status::BadUsage.into()
+}
+
+/// Where a statement stands: `FILE:LINE`, or nothing for a line of `[users]`.
+fn place(stands: Option<&(Arc<str>, usize)>) -> String {
+    stands.map(|(place, line)| format!("{place}:{line}")).unwrap_or_default()
+}
+
+/// How a statement took part in a decision, for programs.
+fn part_as_json(part: &Participation) -> Value {
+    let (place, line) = part.stands.as_ref().map(|(place, line)| (&**place, *line)).unzip();
+    json!({
+        "statement": &*part.statement,
+        "place": place,
+        "line": line,
+        "effect": part.effect.as_str(),
+        "principal": &*part.via,
+        "part": part.how.as_str(),
+        "detail": part.how.to_string(),
+        "decides": part.decides,
+    })
 }

@@ -119,6 +119,11 @@ impl Index {
     pub(super) fn users(&self) -> impl Iterator<Item = (&str, &User)> {
         self.users.iter().map(|(name, user)| (name.borrow(), user))
     }
+
+    /// The names of the lines of `[users]`, in no order.
+    pub(super) fn short_forms(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.users.iter().filter(|(_, user)| !user.short_form.is_empty()).map(|(name, _)| &name.0)
+    }
 }
 
 impl Group {

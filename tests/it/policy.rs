@@ -1,6 +1,7 @@
 //! `policy …`: the policy as an artefact, looked at without a gateway.
 
 mod check;
+mod test;
 
 use serde_json::Value;
 

@@ -12,6 +12,7 @@ pub(super) enum Ink {
     Dim,
     Green,
     Yellow,
+    Red,
 }
 
 /// A piece of a line.
@@ -36,6 +37,7 @@ impl Paper {
             Ink::Dim => "2",
             Ink::Green => "32",
             Ink::Yellow => "33",
+            Ink::Red => "31",
         };
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
@@ -97,8 +99,8 @@ mod tests {
 
     #[test]
     fn colour_changes_no_width_and_is_left_out_where_nothing_shows_it() {
-        let rows = [vec![(Ink::Yellow, "no".to_owned()), (Ink::Bold, "b".to_owned())], plain(&["long", "c"])];
-        assert_eq!(Paper { colour: true }.table(&rows), "\x1b[33mno\x1b[0m    \x1b[1mb\x1b[0m\nlong  c\n");
+        let rows = [vec![(Ink::Red, "no".to_owned()), (Ink::Bold, "b".to_owned())], plain(&["long", "c"])];
+        assert_eq!(Paper { colour: true }.table(&rows), "\x1b[31mno\x1b[0m    \x1b[1mb\x1b[0m\nlong  c\n");
         assert_eq!(Paper { colour: false }.table(&rows), "no    b\nlong  c\n");
     }
 }
