@@ -18,7 +18,7 @@ use super::question::Question;
 
 pub(super) use key::Key;
 pub(super) use operator::Operator;
-pub(super) use wanted::{Unreadable, Wanted, Written};
+pub(super) use wanted::{Kind, Unreadable, Wanted, Written};
 
 use key::Found;
 use operator::Quantifier;

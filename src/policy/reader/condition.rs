@@ -1,6 +1,10 @@
 //! The `condition` of a statement: `{ operator: { key: value or [values] } }`.
 
-use super::super::condition::{Condition, Key, Operator, Test, Unreadable, Wanted, Written};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::super::condition::{Condition, Key, Kind, Operator, Test, Unreadable, Wanted, Written};
 use super::super::document::{Field, Node, Value};
 use super::super::findings::{Flaw, Unusable, quoted};
 use super::super::statement::instant;
@@ -38,6 +42,10 @@ impl<'t> Reader<'_, '_, 't> {
             return None;
         }
         let (places, values): (Vec<usize>, Vec<Written<'t>>) = values.into_iter().unzip();
+        let values: Vec<Written<'t>> = match (standing, kind) {
+            (Standing::Attached(_), Kind::Time(_)) => values.into_iter().map(in_utc).collect(),
+            (Standing::Own | Standing::Attached(_), _) => values,
+        };
         let unreadable = |(n, Unreadable(hint)): (usize, Unreadable)| {
             let value = values.get(n).map(|value| quoted(value)).unwrap_or_default();
             (
@@ -79,4 +87,14 @@ impl<'t> Reader<'_, '_, 't> {
         }
         Some((node.at, written?))
     }
+}
+
+/// A time as CAM writes it, which has no offset because it is UTC.
+/// Source: <https://cloud.tencent.com/document/product/598/73088>.
+fn in_utc(written: Written<'_>) -> Written<'_> {
+    if written.parse::<Timestamp>().is_ok() {
+        return written;
+    }
+    let time = written.parse::<DateTime>().and_then(|time| time.to_zoned(TimeZone::UTC));
+    time.map_or(written, |time| Written::Owned(time.timestamp().to_string()))
 }
