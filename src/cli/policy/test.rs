@@ -26,7 +26,7 @@ pub(super) struct TestArgs {
     /// The policy file, TOML or JSON
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The file of cases: [[case]] with name, caller, groups, claims, action, bucket, region, ip, at, expect, statement
+    /// The file of cases: tables `[[case]]` with name, caller, groups, claims, action, bucket, region, ip, at, expect, statement
     #[arg(long, value_name = "FILE")]
     cases: PathBuf,
     /// Say no if a statement takes part in no case
