@@ -2,16 +2,31 @@
 //!
 //! `the whole line` is a request without its call: all twelve steps but sending and reading the answer, in one process
 //! and on one thread, without sockets, log and audit file. What a socket and the cloud add: `whole_process`.
-#![allow(clippy::unwrap_used, clippy::allow_attributes, missing_docs, reason = "a bench may be blunt")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::allow_attributes,
+    missing_docs,
+    reason = "a bench may be blunt"
+)]
 
+use std::future::Future;
 use std::hint::black_box;
 use std::os::unix::fs::PermissionsExt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use ci_gateway::api::Api;
-use ci_gateway::auth::{Algorithm, Authenticator, DevelopmentClaims, IssuerSettings, KeySource, SigningSecret, mint};
+use ci_gateway::auth::{
+    Algorithm, Authenticator, DevelopmentClaims, IssuerSettings, KeySource, Profile, Settings, SigningSecret,
+    TokenCacheSettings, mint,
+};
 use ci_gateway::ci::{self, Asked, Operation, Reply};
 use ci_gateway::cli::Gateway;
 use ci_gateway::config::Config;
@@ -23,7 +38,9 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Empty;
 use jiff::Timestamp;
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use tempfile::TempDir;
+use tokio::time::Instant;
 use tower::Service as _;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
@@ -47,36 +64,74 @@ fn bucket_and_region() -> (Bucket, Region) {
     ("test-1234567890".parse().unwrap(), "ap-chongqing".parse().unwrap())
 }
 
+/// A token that is checked, and one that is remembered; `now` is the time of both.
 fn authenticate(c: &mut Criterion) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), SECRET).unwrap();
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), SECRET).unwrap();
+    let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let keys = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(keys.path(), key_set(&pair)).unwrap();
+    let pem = pair.serialize_pem();
+    let es256 = SigningSecret::private_key(pem.as_bytes(), Algorithm::Es256, Some("k".to_owned())).unwrap();
+    let now = Timestamp::now();
+    for (algorithm, keys, token) in [
+        (Algorithm::Hs256, KeySource::Secret(secret.path().to_owned()), token(now)),
+        (Algorithm::Es256, KeySource::Jwks(keys.path().to_owned()), mint(&es256, &development_claims(now)).unwrap()),
+    ] {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())]);
+        for (how, entries) in [("checked", 0), ("remembered", 10_000)] {
+            let authenticator = authenticator(algorithm, &keys, entries);
+            c.bench_function(&format!("authenticate/{}, {how}", algorithm.as_str()), |b| {
+                b.iter(|| at_once(authenticator.authenticate(black_box(&headers).into(), now, Instant::now())).unwrap())
+            });
+        }
+    }
+}
+
+fn authenticator(algorithm: Algorithm, keys: &KeySource, entries: usize) -> Authenticator {
     let issuer = IssuerSettings {
         issuer: "me".to_owned(),
         audiences: vec!["ci-gateway".to_owned()],
-        algorithms: vec![Algorithm::Hs256],
-        keys: KeySource::Secret(file.path().to_owned()),
+        algorithms: vec![algorithm],
+        keys: keys.clone(),
         user_claim: "sub".to_owned(),
         groups_claim: "groups".to_owned(),
         leeway: Duration::from_secs(30),
+        prefix: String::new(),
+        profile: Profile::Jwt,
+        required_scope: None,
     };
-    let authenticator = Authenticator::load(&[issuer]).unwrap();
-    let now = Timestamp::now();
-    let headers = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {}", token(now)).parse().unwrap())]);
-    c.bench_function("authenticate/HS256", |b| {
-        b.iter(|| authenticator.authenticate(black_box(&headers).into(), now).unwrap())
-    });
+    let token_cache = TokenCacheSettings { entries, time: Duration::from_secs(300) };
+    Authenticator::load(&Settings { issuers: vec![issuer], token_cache }, None).unwrap()
+}
+
+fn key_set(pair: &KeyPair) -> String {
+    let (x, y) = pair.public_key_raw()[1..].split_at(32);
+    let [x, y] = [x, y].map(|coordinate| URL_SAFE_NO_PAD.encode(coordinate));
+    format!(r#"{{"keys":[{{"kty":"EC","crv":"P-256","kid":"k","x":"{x}","y":"{y}"}}]}}"#)
+}
+
+/// What a future comes to that waits for nothing.
+fn at_once<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
 }
 
 fn token(now: Timestamp) -> String {
-    let claims = DevelopmentClaims {
+    mint(&SigningSecret::shared(SECRET).unwrap(), &development_claims(now)).unwrap()
+}
+
+fn development_claims(now: Timestamp) -> DevelopmentClaims {
+    DevelopmentClaims {
         issuer: "me".to_owned(),
         audience: "ci-gateway".to_owned(),
         caller: "alice".to_owned(),
         groups: vec!["speech-team".to_owned()],
         issued_at: now,
         lifetime: Duration::from_secs(3600),
-    };
-    mint(&SigningSecret::shared(SECRET).unwrap(), &claims).unwrap()
+    }
 }
 
 /// A gateway's files; the cloud is a port on which nobody answers, for nothing is sent.

@@ -36,7 +36,7 @@ pub use files::{Broken, Files, NamedFile};
 pub use layers::DEFAULT;
 
 use crate::api::{Limits, TrustedProxies};
-use crate::auth::{IssuerSettings, UserFrom};
+use crate::auth::UserFrom;
 use crate::domain::{Bucket, Mistake, Mistakes, Region};
 use crate::telemetry::LogFormat;
 use crate::{audit, credentials, server, upstream};
@@ -55,7 +55,7 @@ pub struct Config {
     /// The admin listener.
     pub admin: Admin,
     /// Who vouches for callers, no two with the same `iss`; at least one, unless there is another way to be known.
-    pub issuers: Vec<IssuerSettings>,
+    pub auth: crate::auth::Settings,
     /// The file of hashed API keys.
     pub api_keys: Option<PathBuf>,
     /// What of a client certificate names its caller; without it, a certificate names nobody.
@@ -220,7 +220,7 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
     let admin_table = root.table("admin");
     let admin = sections::admin(&admin_table);
     let auth_table = root.table("auth");
-    let issuers = auth::issuers(&auth_table);
+    let auth = auth::auth(&auth_table);
     let api_keys = auth::api_keys::file(&auth_table);
     let user_from = auth::mtls::user_from(&auth_table, server.as_ref());
     let (policy_file, policy_candidate) = sections::policies(&root.table("policy"));
@@ -240,7 +240,7 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
     Some(Config {
         server: server?,
         admin: admin?,
-        issuers: issuers?,
+        auth: auth?,
         api_keys: api_keys?,
         user_from: user_from?,
         policy_file: policy_file?,

@@ -70,6 +70,8 @@ pub(super) enum Ended {
 /// What a caller who may come again is told to wait when nobody knows better.
 const SHORT_WAIT: Duration = Duration::from_secs(1);
 const UPSTREAM_WAIT: Duration = Duration::from_secs(5);
+/// An issuer's keys that are missing are asked for about twice a minute.
+const KEYS_WAIT: Duration = Duration::from_secs(10);
 
 impl Error {
     /// The status and the code of the contract's table.
@@ -92,6 +94,8 @@ impl Error {
             // RFC 6750 section 3.1.
             Self::Unauthenticated(Refused::SeveralMethods) => (StatusCode::BAD_REQUEST, Code::InvalidRequest),
             Self::Unauthenticated(Refused::BadToken(_)) => (StatusCode::UNAUTHORIZED, Code::InvalidToken),
+            Self::Unauthenticated(Refused::InsufficientScope(_)) => (StatusCode::FORBIDDEN, Code::Forbidden),
+            Self::Unauthenticated(Refused::KeysUnavailable) => (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded),
             Self::OverRate(..) => (StatusCode::TOO_MANY_REQUESTS, Code::RateLimited),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded),
             Self::Draining | Self::CutOff(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Draining),
@@ -160,6 +164,7 @@ impl Error {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::OverRate(_, over) => Some(over.wait),
+            Self::Unauthenticated(Refused::KeysUnavailable) => Some(KEYS_WAIT),
             Self::Fault(fault, wait) => match fault.kind() {
                 FaultKind::Throttled | FaultKind::Unavailable => Some(wait.unwrap_or(UPSTREAM_WAIT)),
                 FaultKind::Denied
@@ -195,7 +200,8 @@ impl Error {
     pub(super) fn cause(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Refused(refusal) => Some(refusal.as_str().into()),
-            Self::Unauthenticated(Refused::BadToken(reason)) => Some(reason.as_str().into()),
+            Self::Unauthenticated(Refused::NoCredentials) => None,
+            Self::Unauthenticated(refused) => Some(refused.as_str().into()),
             Self::Audit(why) => Some(why.to_string().into()),
             Self::Signing(why) => Some(why.to_string().into()),
             Self::Send(why) => Some(why.to_string().into()),

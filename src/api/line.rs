@@ -87,7 +87,7 @@ where
 {
     let target = Arc::new(target);
     trail.target = Some(Arc::clone(&target));
-    let caller = authenticate(shared, snapshot, head, trail)?;
+    let caller = authenticate(shared, snapshot, head, trail).await?;
     trail.caller = Some(Arc::clone(&caller));
     let _place = admit(shared, &caller)?;
     let permit = decide(shared, snapshot, &caller, &target, trail)?;
@@ -104,19 +104,13 @@ where
 }
 
 /// Step 2.
-fn authenticate(shared: &Shared, snapshot: &Snapshot, head: &Parts, trail: &Trail) -> Result<Arc<Caller>, Error> {
+async fn authenticate(shared: &Shared, snapshot: &Snapshot, head: &Parts, trail: &Trail) -> Result<Arc<Caller>, Error> {
     let admitted = shared.gate().may_authenticate(trail.source());
     admitted.inspect_err(|_| shared.metrics().authentication("over_rate"))?;
     let certificate = head.extensions.get::<Arc<CertificateDer<'static>>>().map(AsRef::as_ref);
     let presented = Presented { headers: &head.headers, certificate, source: trail.context().ip };
-    let result = snapshot.authenticator.authenticate(presented, trail.now());
-    let word = match &result {
-        Ok(_) => "ok",
-        Err(Refused::NoCredentials) => "no_credentials",
-        Err(Refused::SeveralMethods) => "several_methods",
-        Err(Refused::BadToken(reason)) => reason.as_str(),
-    };
-    shared.metrics().authentication(word);
+    let result = snapshot.authenticator.authenticate(presented, trail.now(), trail.deadline()).await;
+    shared.metrics().authentication(result.as_ref().map_or_else(Refused::as_str, |_| "ok"));
     if matches!(result, Err(Refused::BadToken(_))) {
         shared.gate().count_failure(trail.source());
     }

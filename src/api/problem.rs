@@ -95,15 +95,20 @@ fn add_headers(headers: &mut HeaderMap, error: &Error, status: StatusCode) {
     }
 }
 
-/// RFC 6750 section 3: without credentials no error code, with bad ones `invalid_token`.
+/// RFC 6750 section 3: without credentials no error code, with bad ones `invalid_token`, with too few rights
+/// `insufficient_scope` and the scope that would do.
 fn challenge(refused: &Refused) -> Option<HeaderValue> {
     match refused {
         Refused::NoCredentials => Some(HeaderValue::from_static(r#"Bearer realm="ci-gateway""#)),
-        // It is the request that is refused, with 400, and no challenge would cure it.
-        Refused::SeveralMethods => None,
         Refused::BadToken(_) => Some(HeaderValue::from_static(
             r#"Bearer realm="ci-gateway", error="invalid_token", error_description="the token is not accepted""#,
         )),
+        Refused::InsufficientScope(scope) => {
+            HeaderValue::from_str(&format!(r#"Bearer realm="ci-gateway", error="insufficient_scope", scope="{scope}""#))
+                .ok()
+        }
+        // It is the request that is refused, with 400, and no challenge would cure it; or the fault is ours.
+        Refused::SeveralMethods | Refused::KeysUnavailable => None,
     }
 }
 

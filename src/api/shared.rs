@@ -155,7 +155,7 @@ impl Shared {
             failed_reload: ArcSwapOption::empty(),
             shadow_pace: Pace::new(),
         };
-        shared.show_generation(now);
+        shared.begin_generation(now);
         Arc::new(shared)
     }
 
@@ -164,7 +164,7 @@ impl Shared {
         self.snapshot.store(Arc::new(snapshot.stamped(self.generation() + 1, now)));
         self.failed_reload.store(None);
         self.metrics.reloaded(true);
-        self.show_generation(now);
+        self.begin_generation(now);
     }
 
     /// Notes that a reload has failed at `now`, and why; what is in force stays.
@@ -179,8 +179,9 @@ impl Shared {
         self.failed_reload.load_full()
     }
 
-    fn show_generation(&self, now: Timestamp) {
+    fn begin_generation(&self, now: Timestamp) {
         let snapshot = self.snapshot();
+        snapshot.authenticator.keep_fresh();
         let usable = snapshot.credentials.missing().is_none();
         self.metrics.show_candidate(snapshot.candidate.is_loaded());
         self.metrics.keys_usable.set(i64::from(usable));

@@ -1,51 +1,35 @@
 //! The whole way from a request's head to its caller.
 
-use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use super::claims::Rules;
 use super::credential::Credential;
-use super::jwt::Unverified;
-use super::keys::KeyRing;
-use super::{ApiKeys, IssuerSettings, Presented, Reason, Refused, UserFrom};
-use crate::domain::{Caller, Mistake, Mistakes};
+use super::jwks::KeySetState;
+use super::tokens::{Shown, Tokens};
+use super::{ApiKeys, Presented, Refused, Settings, UserFrom};
+use crate::domain::{Caller, Mistakes};
 
-/// Who is believed: the issuers with their keys at hand, the API keys, and whether a certificate names its caller. It
-/// never changes: new keys are a new one.
+/// Who is believed: the issuers with their keys at hand, the API keys, and whether a certificate names its caller. Other
+/// settings are another one; of itself it changes only in keys that are fetched, and its background work ends with it.
+#[derive(Debug)]
 pub struct Authenticator {
-    issuers: Box<[Issuer]>,
+    tokens: Tokens,
     api_keys: ApiKeys,
     user_from: Option<UserFrom>,
 }
 
-struct Issuer {
-    rules: Rules,
-    keys: KeyRing,
-}
-
 impl Authenticator {
-    /// Reads the key file of every issuer.
+    /// Reads the key file of every issuer. Keys that `previous` has fetched from the same address under the same
+    /// settings stay at hand; others are fetched once [`Self::keep_fresh`] is called.
     ///
     /// # Errors
     /// Every mistake in the settings and in the files, each with the issuer or the file that it is in. Secrets
     /// are not shown.
-    pub fn load(settings: &[IssuerSettings]) -> Result<Self, Mistakes> {
-        let (mut issuers, mut mistakes, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for one in settings {
-            mistakes.extend(one.mistakes());
-            if !names.insert(&one.issuer) {
-                let what = "this issuer is configured twice: its keys and rules would be ambiguous";
-                mistakes.push(Mistake::new(one.place(), what).hint("put all of its keys and audiences into one"));
-            }
-            match KeyRing::load(&one.keys, &one.algorithms) {
-                Ok(keys) => issuers.push(Issuer { rules: Rules::new(one), keys }),
-                Err(found) => mistakes.extend(found.into_vec()),
-            }
-        }
-        Mistakes::unless_any(mistakes, Self { issuers: issuers.into(), api_keys: ApiKeys::default(), user_from: None })
+    pub fn load(settings: &Settings, previous: Option<&Self>) -> Result<Self, Mistakes> {
+        let tokens = Tokens::load(settings, previous.map(|previous| &previous.tokens))?;
+        Ok(Self { tokens, api_keys: ApiKeys::default(), user_from: None })
     }
 
     /// The same, with these API keys, and with callers named by that part of their certificate.
@@ -54,13 +38,29 @@ impl Authenticator {
         Self { api_keys, user_from, ..self }
     }
 
+    /// Begins to fetch keys, at once and then in the background; a second call does nothing. Needs a runtime.
+    pub fn keep_fresh(&self) {
+        self.tokens.remotes().for_each(|remote| remote.keep_fresh());
+    }
+
     /// The caller whose credentials are `presented` and hold at `now`.
+    ///
+    /// It waits for nothing but, where the token names a key that its issuer may have by now, one fetch of that issuer's
+    /// keys, and not beyond `deadline`.
     ///
     /// # Errors
     /// [`Refused`], which carries nothing of the credentials.
-    pub fn authenticate(&self, presented: Presented<'_>, now: Timestamp) -> Result<Arc<Caller>, Refused> {
+    pub async fn authenticate(
+        &self,
+        presented: Presented<'_>,
+        now: Timestamp,
+        deadline: Instant,
+    ) -> Result<Arc<Caller>, Refused> {
         let caller = match Credential::of(presented)? {
-            Credential::Token(token) => self.caller(token, now).map(Arc::new),
+            Credential::Token(token) => {
+                let shown = Shown { token, certificate: presented.certificate, now };
+                return self.tokens.caller(shown, deadline).await;
+            }
             Credential::ApiKey(key) => self.api_keys.caller(key, presented.source, now),
             Credential::Certificate(certificate) => self.user_from.ok_or(Refused::NoCredentials)?.caller(certificate),
         };
@@ -73,27 +73,10 @@ impl Authenticator {
         &self.api_keys
     }
 
-    /// The exact `iss` of every accepted issuer, as configured.
-    pub fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.issuers.iter().map(|issuer| issuer.rules.issuer())
-    }
-
-    /// The order matters: nothing but `iss`, `alg` and `kid` is looked at before the signature holds.
-    fn caller(&self, token: &str, now: Timestamp) -> Result<Caller, Reason> {
-        let token = Unverified::parse(token)?;
-        let claimed = token.issuer().ok_or(Reason::UnknownIssuer)?;
-        let issuer = self.issuers.iter().find(|issuer| issuer.rules.issuer() == claimed);
-        let issuer = issuer.ok_or(Reason::UnknownIssuer)?;
-        let key = issuer.keys.find(token.header()).ok_or(Reason::UnknownKey)?;
-        let claims = token.verify(key)?;
-        issuer.rules.caller(&claims, now)
-    }
-}
-
-impl fmt::Debug for Authenticator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys_by_issuer = self.issuers.iter().map(|issuer| (issuer.rules.issuer(), issuer.keys.len()));
-        f.debug_map().entries(keys_by_issuer).finish()
+    /// What is known about the keys that are fetched.
+    #[must_use]
+    pub fn key_sets(&self) -> Vec<KeySetState> {
+        self.tokens.key_sets()
     }
 }
 

@@ -17,8 +17,10 @@ pub(super) enum Json {
     List(Vec<Json>),
     /// An object.
     Object(Object),
-    /// `null`, `true` or `false`: nothing here has such a value.
-    Other,
+    /// `true` or `false`.
+    Bool(bool),
+    /// `null`.
+    Null,
 }
 
 impl Json {
@@ -26,7 +28,7 @@ impl Json {
     pub(super) fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Number(_) | Self::List(_) | Self::Object(_) | Self::Other => None,
+            Self::Number(_) | Self::List(_) | Self::Object(_) | Self::Bool(_) | Self::Null => None,
         }
     }
 
@@ -35,7 +37,7 @@ impl Json {
         match self {
             Self::Text(text) => Some(vec![text]),
             Self::List(list) => list.iter().map(Self::as_text).collect(),
-            Self::Number(_) | Self::Object(_) | Self::Other => None,
+            Self::Number(_) | Self::Object(_) | Self::Bool(_) | Self::Null => None,
         }
     }
 }
@@ -66,13 +68,25 @@ impl Object {
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
+
+    /// Whether there is a member called `name` and no other.
+    pub(super) fn has_only(&self, name: &str) -> bool {
+        self.0.len() == 1 && self.has(name)
+    }
+
+    /// Every member.
+    pub(super) fn into_members(self) -> impl Iterator<Item = (String, Json)> {
+        self.0.into_iter()
+    }
 }
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Json::deserialize(deserializer)? {
             Json::Object(object) => Ok(object),
-            Json::Number(_) | Json::Text(_) | Json::List(_) | Json::Other => Err(D::Error::custom("not an object")),
+            Json::Number(_) | Json::Text(_) | Json::List(_) | Json::Bool(_) | Json::Null => {
+                Err(D::Error::custom("not an object"))
+            }
         }
     }
 }
@@ -93,11 +107,11 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Other)
+        Ok(Json::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
-        Ok(Json::Other)
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
     }
 
     // A date beyond 2^53 seconds is no date: that such a number is rounded does not matter.
@@ -155,6 +169,8 @@ mod tests {
         assert_eq!(object.get("b").unwrap().as_texts(), Some(vec!["y", "z"]));
         assert!(matches!(object.get("n"), Some(Json::Number(n)) if n.to_bits() == 1.5_f64.to_bits()));
         assert!(matches!(object.get("o"), Some(Json::Object(inner)) if inner.has("a") && inner.text("a").is_none()));
+        assert!(matches!(object.get("t"), Some(Json::Bool(true))));
+        assert!(object.has("o") && !object.has_only("o") && Object::parse(br#"{"o":1}"#).unwrap().has_only("o"));
         assert!(object.get("t").unwrap().as_texts().is_none() && object.get("none").is_none());
     }
 

@@ -1,4 +1,8 @@
-//! A JWK set (RFC 7517) in a file: the public keys of one issuer.
+//! A JWK set (RFC 7517), from a file or from an address: the public keys of one issuer.
+
+mod address;
+mod fetch;
+mod remote;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,19 +19,34 @@ use super::keys::Key;
 use super::{Algorithm, roca};
 use crate::domain::{Mistake, Mistakes};
 
+pub use address::{InvalidJwksUrl, JwksUrl};
+pub use remote::KeySetState;
+pub(super) use remote::Remote;
+
 /// In bytes: room for more than fifty keys of RSA-4096.
-const LARGEST: u64 = 64 * 1024;
+const LARGEST: usize = 64 * 1024;
+/// Issuers have two or three, and a few more while they change them.
+const MOST_KEYS: usize = 32;
 /// The private members of RFC 7518 section 6 and RFC 8037, and `k` of symmetric keys.
 const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 const SMALLEST_EXPONENT: u32 = 65537;
+
+/// What can be used of a set.
+#[derive(Default)]
+pub(super) struct KeySet {
+    /// At least one, no two with the same id.
+    pub(super) keys: Vec<Key>,
+    /// How many others there were.
+    pub(super) skipped: usize,
+}
 
 /// The keys in the file at `path` that verify with one of the `allowed` algorithms, at least one.
 ///
 /// # Errors
 /// Every mistake: an unreadable file, a private or symmetric key in it, an id that stands twice, or no key that
 /// can be used, with the reason for each.
-pub(super) fn load(path: &Path, allowed: &[Algorithm]) -> Result<Vec<Key>, Mistakes> {
+pub(super) fn load(path: &Path, allowed: &[Algorithm]) -> Result<KeySet, Mistakes> {
     let place = path.display().to_string();
     let text = read(path).map_err(|what| Mistake::new(place.as_str(), what))?;
     keys(&place, &text, allowed)
@@ -40,15 +59,15 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
         return Err("is not a regular file".to_owned());
     }
     let mut text = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut text).map_err(cannot)?;
-    if text.len() as u64 > LARGEST {
+    file.take(LARGEST as u64 + 1).read_to_end(&mut text).map_err(cannot)?;
+    if text.len() > LARGEST {
         return Err(format!("is larger than {LARGEST} bytes: this cannot be one issuer's keys"));
     }
     Ok(text)
 }
 
 /// The usable keys of the set `text`; mistakes are placed in `place`.
-pub(super) fn keys(place: &str, text: &[u8], allowed: &[Algorithm]) -> Result<Vec<Key>, Mistakes> {
+pub(super) fn keys(place: &str, text: &[u8], allowed: &[Algorithm]) -> Result<KeySet, Mistakes> {
     let set = Object::parse(text).map_err(|why| {
         let what = format!("is not JSON in which every member stands once, at column {}", why.column());
         Mistake::new(place, what)
@@ -59,6 +78,10 @@ pub(super) fn keys(place: &str, text: &[u8], allowed: &[Algorithm]) -> Result<Ve
         let mistake = Mistake::new(place, "is not a JWK set: it has no list `keys`");
         return Err(mistake.hint("write {\"keys\": […]}, as the issuer's jwks_uri gives it").into());
     };
+    if entries.len() > MOST_KEYS {
+        let what = format!("has {} keys, and one issuer has {MOST_KEYS} at most", entries.len());
+        return Err(Mistake::new(place, what).hint("keep the keys that tokens are signed with now").into());
+    }
     let (mut keys, mut unfit, mut mistakes, mut ids) = (Vec::new(), Vec::new(), Vec::new(), BTreeSet::new());
     for (index, entry) in entries.iter().enumerate() {
         let number = index + 1;
@@ -77,13 +100,13 @@ pub(super) fn keys(place: &str, text: &[u8], allowed: &[Algorithm]) -> Result<Ve
     if keys.is_empty() && mistakes.is_empty() {
         mistakes.push(no_key(place, &unfit));
     }
-    Mistakes::unless_any(mistakes, keys)
+    Mistakes::unless_any(mistakes, KeySet { keys, skipped: unfit.len() })
 }
 
 fn id(entry: &Json) -> Option<&str> {
     match entry {
         Json::Object(entry) => entry.text("kid"),
-        Json::Number(_) | Json::Text(_) | Json::List(_) | Json::Other => None,
+        Json::Number(_) | Json::Text(_) | Json::List(_) | Json::Bool(_) | Json::Null => None,
     }
 }
 
@@ -167,7 +190,9 @@ fn check_purpose(entry: &Object) -> Result<(), Unfit> {
     match entry.get("key_ops") {
         None => Ok(()),
         Some(Json::List(operations)) if operations.iter().any(|one| one.as_text() == Some("verify")) => Ok(()),
-        Some(Json::List(_) | Json::Number(_) | Json::Text(_) | Json::Object(_) | Json::Other) => Err(Unfit::Operations),
+        Some(Json::List(_) | Json::Number(_) | Json::Text(_) | Json::Object(_) | Json::Bool(_) | Json::Null) => {
+            Err(Unfit::Operations)
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Header {
     pub(super) algorithm: Algorithm,
     /// Which key it asks for; opaque, at most 128 bytes.
     pub(super) key_id: Option<Box<str>>,
+    /// Whether its `typ` says that it is an access token (RFC 9068 section 2.1).
+    pub(super) is_access_token: bool,
 }
 
 impl<'t> Jws<'t> {
@@ -73,7 +75,8 @@ impl Header {
         if ["crit", "b64", "zip", "enc"].iter().any(|name| header.has(name)) {
             return Err(Reason::UnsupportedHeader);
         }
-        if header.has("typ") && !header.text("typ").is_some_and(is_jwt) {
+        let is_access_token = header.text("typ").is_some_and(is_access_token);
+        if header.has("typ") && !is_access_token && !header.text("typ").is_some_and(is_plain) {
             return Err(Reason::WrongType);
         }
         let algorithm = header.text("alg").ok_or(Reason::MalformedHeader)?;
@@ -82,7 +85,7 @@ impl Header {
             None => None,
             Some(kid) => Some(kid.as_text().and_then(key_id).ok_or(Reason::MalformedHeader)?),
         };
-        Ok(Self { algorithm, key_id })
+        Ok(Self { algorithm, key_id, is_access_token })
     }
 }
 
@@ -91,9 +94,14 @@ pub(super) fn key_id(text: &str) -> Option<Box<str>> {
     (1..=LONGEST_KEY_ID).contains(&text.len()).then(|| text.into())
 }
 
-/// An access token (RFC 9068 section 4), or a JWT that does not say more (RFC 7519 section 5.1).
-fn is_jwt(typ: &str) -> bool {
-    ["JWT", "at+jwt", "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known))
+/// The two spellings of RFC 9068 section 4.
+fn is_access_token(typ: &str) -> bool {
+    ["at+jwt", "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known))
+}
+
+/// A JWT that does not say more (RFC 7519 section 5.1).
+fn is_plain(typ: &str) -> bool {
+    typ.eq_ignore_ascii_case("JWT")
 }
 
 /// Strict: no padding, no other alphabet, no white space, no bits set after the last byte (RFC 7515 section 2).
@@ -199,7 +207,9 @@ mod tests {
     #[test]
     fn typ_may_say_that_this_is_a_jwt_or_an_access_token() {
         for typ in ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt"] {
-            assert_eq!(refusal(&with_header(&format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#))), None, "{typ}");
+            let token = with_header(&format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#));
+            let jws = Jws::parse(&token).unwrap_or_else(|reason| panic!("{typ}: {reason:?}"));
+            assert_eq!(jws.header().is_access_token, !typ.eq_ignore_ascii_case("jwt"), "{typ}");
         }
         for typ in [r#""JOSE""#, r#""dpop+jwt""#, r#""secevent+jwt""#, r#""""#, "1", "null", r#"["JWT"]"#] {
             let token = with_header(&format!(r#"{{"alg":"HS256","typ":{typ}}}"#));

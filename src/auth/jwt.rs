@@ -50,4 +50,9 @@ impl Claims {
     pub(super) fn object(&self) -> &Object {
         &self.0
     }
+
+    /// The claims, for whoever keeps them.
+    pub(super) fn into_object(self) -> Object {
+        self.0
+    }
 }

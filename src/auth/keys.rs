@@ -1,11 +1,14 @@
 //! The keys of one issuer, each tied to one algorithm and made ready when they are loaded.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jsonwebtoken::DecodingKey;
 
+use super::Algorithm;
+use super::jwks::{self, KeySet};
 use super::jws::Header;
-use super::{Algorithm, KeySource, jwks};
 use crate::credentials::read_secret_file;
 use crate::domain::{Mistake, Mistakes};
 
@@ -19,19 +22,35 @@ pub(super) struct Key {
     pub(super) verifying: DecodingKey,
 }
 
-/// The keys of one issuer, at least one. No `Debug`: a key may be a secret.
-pub(super) struct KeyRing(Vec<Key>);
+/// The keys of one issuer, at least one. `Debug` tells how many: a key may be a secret.
+pub(super) struct KeyRing {
+    keys: Vec<Key>,
+    skipped: usize,
+}
 
 impl KeyRing {
-    /// The keys in the file of `source` that verify with one of `algorithms`.
+    /// The key in the secret file at `path`.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(super) fn of_secret_file(path: &Path) -> Result<Self, Mistake> {
+        secret(path).map(|key| Self { keys: vec![key], skipped: 0 })
+    }
+
+    /// The keys of the set in the file at `path` that verify with one of `algorithms`.
     ///
     /// # Errors
     /// Every mistake in the file.
-    pub(super) fn load(source: &KeySource, algorithms: &[Algorithm]) -> Result<Self, Mistakes> {
-        match source {
-            KeySource::Secret(path) => Ok(Self(vec![secret(path)?])),
-            KeySource::Jwks(path) => jwks::load(path, algorithms).map(Self),
-        }
+    pub(super) fn of_set_file(path: &Path, algorithms: &[Algorithm]) -> Result<Self, Mistakes> {
+        jwks::load(path, algorithms).map(Self::from)
+    }
+
+    /// The keys of the set `text`, which stands at `place`, that verify with one of `algorithms`.
+    ///
+    /// # Errors
+    /// Every mistake in the text.
+    pub(super) fn of_set(place: &str, text: &[u8], algorithms: &[Algorithm]) -> Result<Self, Mistakes> {
+        jwks::keys(place, text, algorithms).map(Self::from)
     }
 
     /// The key that a token asks for: the one of its `kid`, or, without a `kid`, the only one for its `alg`.
@@ -39,9 +58,9 @@ impl KeyRing {
     /// A `kid` is opaque and compared as it is. A shared secret has none, so a token that names one is not its.
     pub(super) fn find(&self, header: &Header) -> Option<&Key> {
         if header.key_id.is_some() {
-            return self.0.iter().find(|key| key.id.as_deref() == header.key_id.as_deref());
+            return self.keys.iter().find(|key| key.id.as_deref() == header.key_id.as_deref());
         }
-        let mut fitting = self.0.iter().filter(|key| key.algorithm == header.algorithm);
+        let mut fitting = self.keys.iter().filter(|key| key.algorithm == header.algorithm);
         match (fitting.next(), fitting.next()) {
             (Some(key), None) => Some(key),
             (None, _) | (Some(_), Some(_)) => None,
@@ -50,18 +69,59 @@ impl KeyRing {
 
     /// How many keys there are.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.keys.len()
+    }
+
+    /// How many keys of the set cannot be used.
+    pub(super) fn skipped(&self) -> usize {
+        self.skipped
     }
 }
 
-impl KeySource {
-    /// Reads the file, and keeps nothing of it.
-    ///
-    /// # Errors
-    /// Every mistake in the file, among them that no key in it is for one of `algorithms`.
-    pub fn check(&self, algorithms: &[Algorithm]) -> Result<(), Mistakes> {
-        KeyRing::load(self, algorithms).map(drop)
+impl From<KeySet> for KeyRing {
+    fn from(set: KeySet) -> Self {
+        Self { keys: set.keys, skipped: set.skipped }
     }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} keys", self.keys.len())
+    }
+}
+
+/// One state of an issuer's keys. It never changes: other keys are another state, with a number that none had before.
+#[derive(Debug)]
+pub(super) struct Held {
+    generation: u64,
+    ring: Option<KeyRing>,
+}
+
+impl Held {
+    /// These keys.
+    pub(super) fn new(ring: KeyRing) -> Self {
+        Self { generation: next_generation(), ring: Some(ring) }
+    }
+
+    /// No keys: none came yet, or they have become too old.
+    pub(super) fn closed() -> Self {
+        Self { generation: next_generation(), ring: None }
+    }
+
+    /// The number of this state, one of a kind in this process.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The keys, if there are any.
+    pub(super) fn ring(&self) -> Option<&KeyRing> {
+        self.ring.as_ref()
+    }
+}
+
+fn next_generation() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
 }
 
 fn secret(path: &Path) -> Result<Key, Mistake> {
@@ -92,11 +152,11 @@ mod tests {
             algorithm: *algorithm,
             verifying: DecodingKey::from_secret(b"a"),
         };
-        KeyRing(keys.iter().map(key).collect())
+        KeyRing { keys: keys.iter().map(key).collect(), skipped: 0 }
     }
 
     fn header(key_id: Option<&str>, algorithm: Algorithm) -> Header {
-        Header { algorithm, key_id: key_id.map(Into::into) }
+        Header { algorithm, key_id: key_id.map(Into::into), is_access_token: false }
     }
 
     #[test]

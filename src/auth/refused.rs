@@ -1,9 +1,11 @@
 //! Why a request has no caller: one sentence for whoever asked, one word for the log.
 
+use std::sync::Arc;
+
 /// A request without a proved caller.
 ///
 /// The cases are told apart to the caller because RFC 6750 section 3.1 says so; the [`Reason`] is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Refused {
     /// No credentials of a kind that the gateway knows.
     NoCredentials,
@@ -11,6 +13,30 @@ pub enum Refused {
     SeveralMethods,
     /// Credentials that do not hold.
     BadToken(Reason),
+    /// A token that holds and lacks the scope that its issuer's configuration asks for.
+    InsufficientScope(Arc<str>),
+    /// The issuer that the token names has no keys here at the moment, so nobody can say whether it holds.
+    KeysUnavailable,
+}
+
+impl Refused {
+    /// The word in the log and in a metric's label.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoCredentials => "no_credentials",
+            Self::SeveralMethods => "several_methods",
+            Self::BadToken(reason) => reason.as_str(),
+            Self::InsufficientScope(_) => "insufficient_scope",
+            Self::KeysUnavailable => "keys_unavailable",
+        }
+    }
+}
+
+impl From<Reason> for Refused {
+    fn from(reason: Reason) -> Self {
+        Self::BadToken(reason)
+    }
 }
 
 /// Why credentials do not hold. For the log alone: whoever guesses learns nothing from the answer.
@@ -60,6 +86,18 @@ pub enum Reason {
     InvalidCaller,
     /// The claim that lists the groups is of the wrong type.
     InvalidGroups,
+    /// `sub` is missing or no name, though the issuer's profile asks for it (RFC 9068 section 2.2).
+    InvalidSubject,
+    /// `client_id` is missing or no name, though the issuer's profile asks for it (RFC 9068 section 2.2).
+    InvalidClient,
+    /// `jti` is missing or no name, though the issuer's profile asks for it (RFC 9068 section 2.2).
+    InvalidTokenId,
+    /// `scope` is not one text (RFC 9068 section 2.2.3).
+    InvalidScope,
+    /// `cnf` is something else than the thumbprint of a certificate (RFC 8705 section 3.1).
+    InvalidBinding,
+    /// The token is bound to a certificate (`cnf`), and the connection has none or another.
+    OtherCertificate,
     /// The API key has not the form of one.
     MalformedApiKey,
     /// The checksum of the API key is wrong: it was mistyped or cut off.
@@ -84,7 +122,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 38] = [
         Self::SeveralCredentials,
         Self::TooLong,
         Self::Malformed,
@@ -107,6 +145,12 @@ impl Reason {
         Self::IssuedInFuture,
         Self::InvalidCaller,
         Self::InvalidGroups,
+        Self::InvalidSubject,
+        Self::InvalidClient,
+        Self::InvalidTokenId,
+        Self::InvalidScope,
+        Self::InvalidBinding,
+        Self::OtherCertificate,
         Self::MalformedApiKey,
         Self::DamagedApiKey,
         Self::UnknownApiKey,
@@ -145,6 +189,12 @@ impl Reason {
             Self::IssuedInFuture => "issued_in_future",
             Self::InvalidCaller => "invalid_caller",
             Self::InvalidGroups => "invalid_groups",
+            Self::InvalidSubject => "invalid_subject",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidTokenId => "invalid_token_id",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidBinding => "invalid_binding",
+            Self::OtherCertificate => "other_certificate",
             Self::MalformedApiKey => "malformed_api_key",
             Self::DamagedApiKey => "damaged_api_key",
             Self::UnknownApiKey => "unknown_api_key",

@@ -1,11 +1,16 @@
 //! Keys, files and hand-made tokens for the tests of this module. Every key is made anew in each run.
 
+use std::future::Future;
 use std::io::Write;
-use std::sync::LazyLock;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use jiff::Timestamp;
 use jsonwebtoken::EncodingKey;
 use jsonwebtoken::jwk::Jwk;
@@ -13,7 +18,10 @@ use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use super::{Algorithm, Authenticator, IssuerSettings, KeySource};
+use super::{
+    Algorithm, Authenticator, IssuerSettings, KeySource, Presented, Profile, Refused, Settings, TokenCacheSettings,
+};
+use crate::domain::Caller;
 
 pub(super) const SECRET: &[u8] = b"a-secret-of-more-than-32-bytes-for-tests";
 pub(super) const SHARED: &str = "https://shared.example";
@@ -102,7 +110,7 @@ pub(super) fn secret_file(text: impl AsRef<[u8]>) -> NamedTempFile {
 pub(super) fn settings(issuer: &str, keys: KeySource) -> IssuerSettings {
     let algorithms = match keys {
         KeySource::Secret(_) => vec![Algorithm::Hs256],
-        KeySource::Jwks(_) => vec![Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa],
+        KeySource::Jwks(_) | KeySource::JwksUrl(_) => vec![Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa],
     };
     IssuerSettings {
         issuer: issuer.to_owned(),
@@ -112,21 +120,53 @@ pub(super) fn settings(issuer: &str, keys: KeySource) -> IssuerSettings {
         user_claim: "sub".to_owned(),
         groups_claim: "groups".to_owned(),
         leeway: Duration::from_secs(30),
+        prefix: String::new(),
+        profile: Profile::Jwt,
+        required_scope: None,
     }
 }
 
-/// Two issuers: [`SHARED`] with [`SECRET`], and [`PUBLIC`] with [`key_set`].
+/// Two issuers: [`SHARED`] with [`SECRET`], and [`PUBLIC`] with [`key_set`]. It remembers verified tokens.
 pub(super) fn authenticator() -> &'static Authenticator {
-    static AUTHENTICATOR: LazyLock<Authenticator> = LazyLock::new(load);
+    static AUTHENTICATOR: LazyLock<Authenticator> = LazyLock::new(|| {
+        let secret = secret_file([SECRET, b"\n"].concat());
+        let keys = secret_file(key_set().to_string());
+        let shared = settings(SHARED, KeySource::Secret(secret.path().into()));
+        let public = settings(PUBLIC, KeySource::Jwks(keys.path().into()));
+        load(vec![shared, public])
+    });
     &AUTHENTICATOR
 }
 
-fn load() -> Authenticator {
-    let secret = secret_file([SECRET, b"\n"].concat());
-    let keys = secret_file(key_set().to_string());
-    let shared = settings(SHARED, KeySource::Secret(secret.path().into()));
-    let public = settings(PUBLIC, KeySource::Jwks(keys.path().into()));
-    Authenticator::load(&[shared, public]).unwrap()
+/// An authenticator that remembers some tokens.
+pub(super) fn load(issuers: Vec<IssuerSettings>) -> Authenticator {
+    Authenticator::load(&with_cache(issuers), None).unwrap()
+}
+
+pub(super) fn with_cache(issuers: Vec<IssuerSettings>) -> Settings {
+    Settings { issuers, token_cache: TokenCacheSettings { entries: 100, time: Duration::from_secs(300) } }
+}
+
+/// What `future` comes to without waiting for anything.
+pub(super) fn at_once<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// What comes of the credentials, none of which are waited for.
+pub(super) fn ask(
+    authenticator: &Authenticator,
+    presented: Presented<'_>,
+    now: Timestamp,
+) -> Result<Arc<Caller>, Refused> {
+    at_once(authenticator.authenticate(presented, now, tokio::time::Instant::now()))
+}
+
+/// A head with `Authorization: Bearer …`.
+pub(super) fn bearer(token: &str) -> HeaderMap {
+    HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
 }
 
 pub(super) fn now() -> Timestamp {

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Algorithm;
-use crate::domain::Mistake;
+use super::{Algorithm, JwksUrl};
+use crate::domain::{Mistake, is_printable};
 
 /// Clocks that differ by more are broken; RFC 7519 section 4.1.4 speaks of "no more than a few minutes".
 const LARGEST_LEEWAY: Duration = Duration::from_secs(5 * 60);
+/// In bytes; it counts among the 256 of a name.
+const LONGEST_PREFIX: usize = 64;
 
 /// An issuer of JWTs whose tokens are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,21 @@ pub struct IssuerSettings {
     pub groups_claim: String,
     /// How far clocks may differ, at most five minutes.
     pub leeway: Duration,
+    /// What is put before the names of its callers and groups; perhaps nothing.
+    pub prefix: String,
+    /// Which rules its tokens follow.
+    pub profile: Profile,
+    /// A scope that its tokens must carry.
+    pub required_scope: Option<String>,
+}
+
+/// Which rules an issuer's tokens follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// RFC 7519 as RFC 8725 wants it.
+    Jwt,
+    /// Access tokens as RFC 9068 writes them: `typ`, `iat`, `jti`, `client_id` and `sub` are required.
+    Rfc9068,
 }
 
 /// Where an issuer's keys are.
@@ -33,8 +50,45 @@ pub struct IssuerSettings {
 pub enum KeySource {
     /// A file with a shared secret, for HS256.
     Secret(PathBuf),
-    /// A JWK set (RFC 7517) of public keys, for the asymmetric algorithms.
+    /// A file with a JWK set (RFC 7517) of public keys, for the asymmetric algorithms.
     Jwks(PathBuf),
+    /// The same, fetched.
+    JwksUrl(FetchSettings),
+}
+
+/// How a JWK set is fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchSettings {
+    /// Where it is.
+    pub url: JwksUrl,
+    /// A PEM file of authorities that may vouch for the host, beside those of the platform.
+    pub ca_file: Option<PathBuf>,
+    /// From one fetch to the next, give or take a tenth.
+    pub refresh: Duration,
+    /// How long a set is used after it was last fetched; not below `refresh`.
+    pub max_age: Duration,
+    /// After a fetch that failed, and at least between two that tokens of unknown keys bring about.
+    pub retry: Duration,
+    /// The whole of one fetch.
+    pub time: Duration,
+}
+
+/// How verified tokens are remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenCacheSettings {
+    /// How many at most; none with 0.
+    pub entries: usize,
+    /// For how long at most; never beyond `exp`.
+    pub time: Duration,
+}
+
+/// All that says who is believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Who vouches for callers by tokens; no two with the same `iss`.
+    pub issuers: Vec<IssuerSettings>,
+    /// How verified tokens are remembered.
+    pub token_cache: TokenCacheSettings,
 }
 
 impl IssuerSettings {
@@ -56,6 +110,15 @@ impl IssuerSettings {
         if self.leeway > LARGEST_LEEWAY {
             say(format!("a leeway of {:?} is over five minutes", self.leeway), "set the clocks right; 30s is plenty");
         }
+        if self.prefix.len() > LONGEST_PREFIX || !self.prefix.chars().all(is_printable) {
+            say(
+                format!("the prefix is over {LONGEST_PREFIX} bytes or not printable"),
+                "write a word such as \"corp:\"",
+            );
+        }
+        if self.required_scope.as_deref().is_some_and(|scope| !is_scope(scope)) {
+            say("the required scope is not one scope".to_owned(), "write one word without blanks, `\"` and `\\`");
+        }
         if self.algorithms.is_empty() {
             say("no algorithm is allowed".to_owned(), self.keys.fitting_algorithms());
         }
@@ -72,20 +135,25 @@ impl IssuerSettings {
     }
 }
 
+/// One `scope-token` of RFC 6749 section 3.3, which can stand in a header in quotes as it is.
+fn is_scope(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+}
+
 impl KeySource {
     /// One key, one family: a public key must never be taken for an HMAC secret (RFC 8725 section 3.1).
     #[must_use]
     pub fn fits(&self, algorithm: Algorithm) -> bool {
         match self {
             Self::Secret(_) => algorithm.is_symmetric(),
-            Self::Jwks(_) => !algorithm.is_symmetric(),
+            Self::Jwks(_) | Self::JwksUrl(_) => !algorithm.is_symmetric(),
         }
     }
 
     fn in_words(&self) -> &'static str {
         match self {
             Self::Secret(_) => "a shared secret",
-            Self::Jwks(_) => "a set of public keys",
+            Self::Jwks(_) | Self::JwksUrl(_) => "a set of public keys",
         }
     }
 
@@ -93,6 +161,7 @@ impl KeySource {
         match self {
             Self::Secret(_) => "write algorithms = [\"HS256\"] beside secret_file",
             Self::Jwks(_) => "write some of \"RS256\", \"ES256\" and \"EdDSA\" beside jwks_file",
+            Self::JwksUrl(_) => "write some of \"RS256\", \"ES256\" and \"EdDSA\" beside jwks_url",
         }
     }
 }
@@ -110,6 +179,9 @@ mod tests {
             user_claim: "sub".to_owned(),
             groups_claim: "groups".to_owned(),
             leeway: Duration::from_secs(30),
+            prefix: String::new(),
+            profile: Profile::Jwt,
+            required_scope: None,
         }
     }
 

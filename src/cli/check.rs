@@ -81,7 +81,7 @@ impl fmt::Display for Summary<'_> {
         writeln!(f, "{}: ready to serve\n", self.file.display())?;
         row(f, "listen", format_args!("{} ({transport})", config.server.listen))?;
         row(f, "admin", config.admin.listen)?;
-        for issuer in &config.issuers {
+        for issuer in &config.auth.issuers {
             row(f, "issuer", describe(issuer))?;
         }
         if let Some(file) = &config.api_keys {
@@ -136,10 +136,11 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt:
 
 fn describe(issuer: &IssuerSettings) -> String {
     let algorithms: Vec<&str> = issuer.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
-    let file = match &issuer.keys {
-        KeySource::Jwks(file) | KeySource::Secret(file) => file.display(),
+    let keys = match &issuer.keys {
+        KeySource::Jwks(file) | KeySource::Secret(file) => file.display().to_string(),
+        KeySource::JwksUrl(fetched) => format!("{}, not fetched now", fetched.url),
     };
-    format!("{} ({}, {file})", issuer.issuer, algorithms.join(" "))
+    format!("{} ({}, {keys})", issuer.issuer, algorithms.join(" "))
 }
 
 #[cfg(test)]

@@ -18,12 +18,12 @@ use super::reload::{self, Reload};
 use super::{candidate, named_files};
 use crate::api::{Admin, Api, Hooks, Regions, Settings, Shadow, Shared, Snapshot};
 use crate::audit::Audit;
-use crate::auth::{ApiKeys, Authenticator};
+use crate::auth::{ApiKeys, Authenticator, KeySetState};
 use crate::config::{self, Config};
 use crate::credentials::Credentials;
 use crate::domain::{Mistake, Mistakes};
 use crate::server::{Connections, Drain, Ended, ListenError, Listener, serve};
-use crate::telemetry::Metrics;
+use crate::telemetry::{KeySetSeen, Metrics};
 use crate::upstream::Upstream;
 
 /// How long the admin listener may take to end once the business listener has.
@@ -146,20 +146,25 @@ impl Gateway {
 /// Every mistake in any of the files.
 pub(super) fn checked(config: &Config, documents: &mut Vec<PathBuf>) -> Result<Snapshot, Mistakes> {
     let beside = named_files::mistakes_beside_snapshot(&config.files);
-    match snapshot(config, documents) {
+    match snapshot(config, None, documents) {
         Ok(snapshot) => Mistakes::unless_any(beside, snapshot),
         Err(mistakes) => Err(mistakes.and(beside)),
     }
 }
 
-/// Everything that a reload replaces, read from the files that `config` names; the documents that policies attach are put
-/// into `documents`, whatever becomes of them.
+/// Everything that a reload replaces, read from the files that `config` names; what `previous` has fetched stays. The
+/// documents that policies attach are put into `documents`, whatever becomes of them.
 ///
 /// # Errors
 /// Every mistake in any of them.
-pub(super) fn snapshot(config: &Config, documents: &mut Vec<PathBuf>) -> Result<Snapshot, Mistakes> {
+pub(super) fn snapshot(
+    config: &Config,
+    previous: Option<&Snapshot>,
+    documents: &mut Vec<PathBuf>,
+) -> Result<Snapshot, Mistakes> {
     let mut mistakes = Vec::new();
-    let authenticator = noted(Authenticator::load(&config.issuers), &mut mistakes);
+    let authenticator = Authenticator::load(&config.auth, previous.map(|previous| &previous.authenticator));
+    let authenticator = noted(authenticator, &mut mistakes);
     let no_keys = || Ok(ApiKeys::default());
     let api_keys = noted(config.api_keys.as_deref().map_or_else(no_keys, ApiKeys::load), &mut mistakes);
     let policy = noted(PolicyFile::read_noting(&config.policy_file, documents), &mut mistakes);
@@ -234,8 +239,15 @@ fn hooks(shared: &Arc<Shared>, reload: &Arc<Reload>, listeners: [(&'static str, 
         refresh: Box::new(move |metrics| {
             listeners.iter().for_each(|(name, counts)| show(metrics, name, counts));
             metrics.show_audit_failures(shared.audit().failures());
+            metrics
+                .show_key_sets(&shared.snapshot().authenticator.key_sets().into_iter().map(seen).collect::<Vec<_>>());
         }),
     }
+}
+
+fn seen(set: KeySetState) -> KeySetSeen {
+    let KeySetState { issuer, fetches, age, keys, skipped } = set;
+    KeySetSeen { issuer, fetches, age, keys, skipped }
 }
 
 fn show(metrics: &Metrics, listener: &'static str, counts: &Connections) {

@@ -147,7 +147,7 @@ impl Reload {
         let tls = self.tls.as_ref().and(config.server.listener.tls.as_ref()).map(Tls::load).transpose();
         let mistakes = tls.as_ref().err().into_iter().flat_map(Mistakes::iter);
         let mistakes = mistakes.map(|mistake| config.files.explain(mistake.clone())).collect();
-        let snapshot = match snapshot(&config, documents) {
+        let snapshot = match snapshot(&config, Some(&self.shared.snapshot()), documents) {
             Ok(snapshot) => Mistakes::unless_any(mistakes, snapshot)?,
             Err(others) => return Err(others.and(mistakes)),
         };

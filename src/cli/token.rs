@@ -162,7 +162,7 @@ mod tests {
     use tempfile::NamedTempFile;
 
     use super::*;
-    use crate::auth::{Authenticator, IssuerSettings, KeySource};
+    use crate::auth::{Authenticator, IssuerSettings, KeySource, Profile, Settings, TokenCacheSettings};
 
     #[derive(Parser)]
     struct Line {
@@ -186,8 +186,8 @@ mod tests {
         "2026-11-22T00:00:00Z".parse().unwrap()
     }
 
-    #[test]
-    fn a_token_made_with_the_gateway_s_secret_file_is_accepted_by_the_gateway() {
+    #[tokio::test]
+    async fn a_token_made_with_the_gateway_s_secret_file_is_accepted_by_the_gateway() {
         let secret = file("0123456789abcdef0123456789abcdef\n");
         let path = secret.path().to_str().unwrap();
         let args = parse(&["--secret-file", path, "--groups", "a,b", "--lifetime", "1h 30m"]).unwrap();
@@ -199,12 +199,16 @@ mod tests {
             user_claim: "sub".to_owned(),
             groups_claim: "groups".to_owned(),
             leeway: Duration::ZERO,
+            prefix: String::new(),
+            profile: Profile::Jwt,
+            required_scope: None,
         };
         let value = format!("Bearer {}", token(&args, now()).unwrap()).parse().unwrap();
-        let caller = Authenticator::load(&[settings])
-            .unwrap()
-            .authenticate((&HeaderMap::from_iter([(AUTHORIZATION, value)])).into(), now())
-            .unwrap();
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+        let token_cache = TokenCacheSettings { entries: 0, time: Duration::ZERO };
+        let authenticator = Authenticator::load(&Settings { issuers: vec![settings], token_cache }, None).unwrap();
+        let deadline = tokio::time::Instant::now();
+        let caller = authenticator.authenticate((&headers).into(), now(), deadline).await.unwrap();
         assert_eq!((caller.name(), caller.groups().collect::<Vec<_>>()), ("alice", vec!["a", "b"]));
     }
 

@@ -41,6 +41,7 @@ impl NamedFile {
                 let of_clients = [client_ca, client_crl].into_iter().flatten();
                 [certificate, private_key].into_iter().chain(of_clients).map(PathBuf::as_path).collect()
             }
+            Self::IssuerKeys(KeySource::JwksUrl(fetched), _) => fetched.ca_file.as_deref().into_iter().collect(),
             Self::Audit(_) => Vec::new(),
         }
     }

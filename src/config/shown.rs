@@ -8,7 +8,7 @@ use super::units::{show_duration, show_rate};
 use super::values::OFF;
 use super::{Ci, Config};
 use crate::audit::OnFailure;
-use crate::auth::{IssuerSettings, KeySource};
+use crate::auth::{IssuerSettings, KeySource, Profile};
 use crate::credentials::{self, Source};
 use crate::domain::AppId;
 use crate::server::TlsSettings;
@@ -20,7 +20,9 @@ pub(super) fn config(config: &Config) -> Value {
         "server": server(config),
         "admin": { "listen": config.admin.listen.to_string() },
         "auth": {
-            "jwt": config.issuers.iter().map(issuer).collect::<Vec<_>>(),
+            "token_cache": config.auth.token_cache.entries,
+            "token_cache_time": show_duration(config.auth.token_cache.time),
+            "jwt": config.auth.issuers.iter().map(issuer).collect::<Vec<_>>(),
             "api_keys": config.api_keys.as_deref().map(|file| json!({ "file": path(file) })),
             "mtls": config.user_from.map(|part| json!({ "user_from": part.as_str() })),
         },
@@ -72,9 +74,10 @@ fn tls(tls: &TlsSettings) -> Value {
 }
 
 fn issuer(issuer: &IssuerSettings) -> Value {
-    let (jwks_file, secret_file) = match &issuer.keys {
-        KeySource::Jwks(file) => (Some(path(file)), None),
-        KeySource::Secret(file) => (None, Some(path(file))),
+    let (jwks_file, secret_file, fetched) = match &issuer.keys {
+        KeySource::Jwks(file) => (Some(path(file)), None, None),
+        KeySource::Secret(file) => (None, Some(path(file)), None),
+        KeySource::JwksUrl(fetched) => (None, None, Some(fetched)),
     };
     json!({
         "issuer": issuer.issuer,
@@ -82,9 +85,16 @@ fn issuer(issuer: &IssuerSettings) -> Value {
         "algorithms": issuer.algorithms.iter().map(|algorithm| algorithm.as_str()).collect::<Vec<_>>(),
         "jwks_file": jwks_file,
         "secret_file": secret_file,
+        "jwks_url": fetched.map(|fetched| fetched.url.to_string()),
+        "jwks_ca_file": fetched.and_then(|fetched| fetched.ca_file.as_deref()).map(path),
+        "jwks_refresh": fetched.map(|fetched| show_duration(fetched.refresh)),
+        "jwks_max_age": fetched.map(|fetched| show_duration(fetched.max_age)),
         "user_claim": issuer.user_claim,
         "groups_claim": issuer.groups_claim,
         "leeway": show_duration(issuer.leeway),
+        "prefix": issuer.prefix,
+        "profile": match issuer.profile { Profile::Jwt => "jwt", Profile::Rfc9068 => "rfc9068" },
+        "required_scope": issuer.required_scope,
     })
 }
 

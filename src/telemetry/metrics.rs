@@ -1,7 +1,7 @@
 //! Every metric of the process, declared in one place.
 //!
-//! Labels are closed sets: operations, codes and words of our own enums. No label ever takes a caller's,
-//! bucket's or path's text, so the number of series is bounded whatever is sent to us.
+//! Labels are closed sets: operations, codes, words of our own enums, and the issuers of the configuration. No label
+//! ever takes a caller's, bucket's or path's text, so the number of series is bounded whatever is sent to us.
 
 mod handles;
 
@@ -120,6 +120,12 @@ metrics! {
         candidate_loaded: IntGaugeVec = "policy_candidate_loaded" &[];
         #[doc = " Bearer tokens checked, by result."]
         authentications: IntCounterVec = "authentications_total" &["result"];
+        #[doc = " Fetches of an issuer's key set, by the issuer as configured and by result."]
+        jwks_fetches: IntCounterVec = "jwks_fetches_total" &["issuer", "result"];
+        #[doc = " Seconds since an issuer's key set last came; absent before the first time."]
+        jwks_age_seconds: IntGaugeVec = "jwks_age_seconds" &["issuer"];
+        #[doc = " Keys of an issuer's fetched set, by whether they are used."]
+        jwks_keys: IntGaugeVec = "jwks_keys" &["issuer", "state"];
         #[doc = " Request heads refused before routing, by rule."]
         head_refusals: IntCounterVec = "head_refusals_total" &["rule"];
         #[doc = " Signatures made."]
@@ -149,6 +155,21 @@ metrics! {
         #[doc = " Always 1; the label is the version that runs."]
         build_info: IntGaugeVec = "build_info" &["version"];
     }
+}
+
+/// An issuer's key set, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySetSeen {
+    /// The issuer as configured.
+    pub issuer: String,
+    /// How many fetches ended how.
+    pub fetches: Vec<(&'static str, u64)>,
+    /// Since it last came; `None` before the first time.
+    pub age: Option<Duration>,
+    /// Keys in use.
+    pub keys: usize,
+    /// Keys that cannot be used.
+    pub skipped: usize,
 }
 
 /// One for each action, and one for no operation.
@@ -260,6 +281,26 @@ impl Metrics {
         }
     }
 
+    /// Shows the key sets of the present configuration, and no others.
+    pub fn show_key_sets(&self, sets: &[KeySetSeen]) {
+        let _alone = self.showing.lock();
+        self.jwks_age_seconds.reset();
+        self.jwks_keys.reset();
+        for set in sets {
+            let issuer = set.issuer.as_str();
+            for (result, count) in &set.fetches {
+                let counter = self.jwks_fetches.with_label_values(&[issuer, result]);
+                counter.inc_by(count.saturating_sub(counter.get()));
+            }
+            if let Some(age) = set.age {
+                self.jwks_age_seconds.with_label_values(&[issuer]).set(gauge(age.as_secs()));
+            }
+            for (state, count) in [("used", set.keys), ("skipped", set.skipped)] {
+                self.jwks_keys.with_label_values(&[issuer, state]).set(gauge(count as u64));
+            }
+        }
+    }
+
     /// Every metric in Prometheus' text format.
     ///
     /// # Errors
@@ -349,6 +390,33 @@ mod tests {
         assert!(text.contains("# TYPE ci_gateway_connection_events_total counter\n"), "{text}");
         assert!(text.contains(r#"connection_events_total{event="accepted",listener="business"} 8"#), "{text}");
         assert!(text.contains(r#"open_connections{listener="business"} 2"#), "{text}");
+    }
+
+    #[test]
+    fn a_key_set_that_is_no_longer_configured_is_no_longer_shown() {
+        let metrics = Metrics::new().unwrap();
+        let set = |issuer: &str, fetched, age| KeySetSeen {
+            issuer: issuer.to_owned(),
+            fetches: vec![("ok", fetched)],
+            age,
+            keys: 2,
+            skipped: 1,
+        };
+        metrics.show_key_sets(&[set("a", 1, Some(Duration::from_secs(7))), set("b", 1, None)]);
+        metrics.show_key_sets(&[set("a", 3, Some(Duration::from_secs(8)))]);
+        let text = String::from_utf8(metrics.text().unwrap()).unwrap();
+        for line in [
+            r#"jwks_fetches_total{issuer="a",result="ok"} 3"#,
+            r#"jwks_age_seconds{issuer="a"} 8"#,
+            r#"jwks_keys{issuer="a",state="used"} 2"#,
+            r#"jwks_keys{issuer="a",state="skipped"} 1"#,
+        ] {
+            assert!(text.contains(&format!("\nci_gateway_{line}\n")), "{line} is missing from {text}");
+        }
+        assert!(
+            !text.contains(r#"jwks_keys{issuer="b""#) && !text.contains(r#"jwks_age_seconds{issuer="b""#),
+            "{text}"
+        );
     }
 
     #[test]

@@ -34,17 +34,21 @@ pub(super) const AUDIT_UNAVAILABLE: Entry = Entry {
 };
 
 pub(super) const OVERLOADED: Entry = Entry {
-    title: "The gateway has too much to do",
-    meaning: "More calls or connections are in progress than the gateway allows itself. It refuses at once rather than \
-              make everybody wait. Nothing was sent to Cloud Infinite.",
+    title: "The gateway cannot serve this at the moment",
+    meaning: "More calls or connections are in progress than the gateway allows itself, and it refuses at once rather \
+              than make everybody wait; or, as `detail` then says, the keys of the token's issuer are not available, so \
+              nobody can tell whether the token holds. Nothing was sent to Cloud Infinite.",
     causes: &[
         "Cloud Infinite is slow, so that calls pile up while they wait for it.",
         "Many callers came at the same moment, such as jobs that all start on the hour.",
         "A client opens a connection for each call and does not close it.",
+        "The identity provider has been out of reach since the gateway started, or for longer than its keys may be used.",
     ],
     what_to_do: &[
         "Wait for the seconds in `Retry-After`, and a random moment more, then repeat the call.",
         "Keep one connection and use it again.",
+        "Operator: if `detail` speaks of keys, read the gateway's log for the last attempt to fetch them, and look at \
+         `jwks_url` and `jwks_max_age` under `[[auth.jwt]]`.",
         "Operator: look at calls in flight and the upstream's time in the metrics before raising `in_flight` under \
          `[limits]` or `max_connections` under `[server]`.",
     ],

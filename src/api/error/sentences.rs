@@ -42,6 +42,15 @@ impl Error {
             Self::Unauthenticated(Refused::BadToken(_)) => {
                 "the credentials are not accepted: a token must be of the right issuer and audience, in time and signed; an API key whole, in force and used from its network"
             }
+            Self::Unauthenticated(Refused::InsufficientScope(scope)) => {
+                return format!(
+                    "the token holds, but lacks the scope `{scope}`: ask its issuer for one that carries it"
+                )
+                .into();
+            }
+            Self::Unauthenticated(Refused::KeysUnavailable) => {
+                "the keys of the token's issuer are not available here, so the token cannot be checked: try again in a moment"
+            }
             Self::OverRate(whose, over) => return over_rate(*whose, over),
             Self::Overloaded => "too many requests are in flight: try again in a moment",
             Self::Draining | Self::CutOff(Ended::Unsent) => {

@@ -7,7 +7,7 @@ use crate::auth::samples::{key_set, pair, secret_file};
 const ASYMMETRIC: [Algorithm; 3] = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa];
 
 fn told(set: &Value) -> Result<usize, String> {
-    keys("keys.json", set.to_string().as_bytes(), &ASYMMETRIC).map(|keys| keys.len()).map_err(|why| why.to_string())
+    keys("keys.json", set.to_string().as_bytes(), &ASYMMETRIC).map(|set| set.keys.len()).map_err(|why| why.to_string())
 }
 
 /// The set of the three keys with one member of the key for `algorithm` replaced.
@@ -154,7 +154,7 @@ fn two_keys_with_one_kid_are_a_mistake_even_if_one_is_not_used() {
 fn a_key_for_an_algorithm_that_is_not_listed_is_passed_over() {
     let text = key_set().to_string();
     let only = keys("keys.json", text.as_bytes(), &[Algorithm::Es256]).unwrap_or_default();
-    assert_eq!(only.iter().map(|key| key.algorithm).collect::<Vec<_>>(), [Algorithm::Es256]);
+    assert_eq!(only.keys.iter().map(|key| key.algorithm).collect::<Vec<_>>(), [Algorithm::Es256]);
     let one = json!({ "keys": [pair(Algorithm::Rs256).jwk.clone()] }).to_string();
     let told = keys("keys.json", one.as_bytes(), &[Algorithm::Es256]).map(|_| ()).unwrap_err().to_string();
     assert!(told.contains("does not list"), "{told}");

@@ -18,16 +18,16 @@ fn told(text: &str, expected: &[&str]) {
 #[test]
 fn api_keys_or_certificates_are_enough_without_any_issuer() {
     let keys = parse(&format!("{POLICY}[auth.api_keys]\nfile = 'h'\n")).unwrap();
-    assert_eq!((keys.issuers.len(), keys.api_keys.as_deref()), (0, Some(Path::new("/etc/gw/h"))));
+    assert_eq!((keys.auth.issuers.len(), keys.api_keys.as_deref()), (0, Some(Path::new("/etc/gw/h"))));
     assert!(keys.files.iter().any(|file| *file == NamedFile::ApiKeys("/etc/gw/h".into())));
     for (word, part) in
         [("san_uri", UserFrom::SanUri), ("san_dns", UserFrom::SanDns), ("subject_cn", UserFrom::SubjectCn)]
     {
         let named = parse(&format!("{POLICY}{TLS}[auth.mtls]\nuser_from = '{word}'\n")).unwrap();
-        assert_eq!((named.issuers.len(), named.user_from), (0, Some(part)));
+        assert_eq!((named.auth.issuers.len(), named.user_from), (0, Some(part)));
     }
     let both = with("[auth.api_keys]\nfile = 'h'\n").unwrap();
-    assert_eq!((both.issuers.len(), both.user_from), (1, None));
+    assert_eq!((both.auth.issuers.len(), both.user_from), (1, None));
     told("", &["nobody could call: add [[auth.jwt]]"]);
     told("[auth]\njwt = []\n", &["`auth.jwt` is empty"]);
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ::config::ValueKind;
 
 use super::*;
+use crate::auth::{KeySource, Profile};
 
 /// `default.toml` with every commented-out key set: lines `#key = value`, `#[table]` and `#[[list]]`.
 fn all_keys_set() -> String {
@@ -83,23 +84,25 @@ fn an_entry_without_its_optional_keys_means_what_the_documentation_says() {
         let ValueKind::Table(entry) = &entries[0].kind else { panic!() };
         entry[key].clone().into_string().unwrap()
     };
-    let issuer = parse(LEAST).unwrap().issuers.remove(0);
+    let issuer = parse(LEAST).unwrap().auth.issuers.remove(0);
     assert_eq!(issuer.user_claim, documented("user_claim"));
     assert_eq!(issuer.groups_claim, documented("groups_claim"));
     assert_eq!(units::show_duration(issuer.leeway), documented("leeway"));
+    assert_eq!(issuer.prefix, documented("prefix"));
+    assert_eq!((issuer.profile, documented("profile").as_str()), (Profile::Jwt, "jwt"));
+    assert_eq!(issuer.required_scope, None);
+    let fetched = parse(&LEAST.replace("jwks_file = 'keys.json'", "jwks_url = 'https://i/k'")).unwrap();
+    let KeySource::JwksUrl(fetched) = &fetched.auth.issuers[0].keys else { panic!() };
+    assert_eq!(units::show_duration(fetched.refresh), documented("jwks_refresh"));
+    assert_eq!(units::show_duration(fetched.max_age), documented("jwks_max_age"));
+    assert_eq!(fetched.ca_file, None);
 }
 
 #[test]
 fn the_documented_conflicts_are_the_only_mistakes_when_every_key_is_set() {
     let mistakes = parse(&all_keys_set()).unwrap_err().into_vec();
     let about: Vec<_> = mistakes.iter().map(|mistake| mistake.what().split('`').nth(1).unwrap_or_default()).collect();
-    let expected = [
-        "auth.jwt[0].secret_file",
-        "auth.jwt[0].jwks_url",
-        "auth.jwt[0].jwks_url",
-        "credentials.file",
-        "telemetry.otlp_endpoint",
-    ];
+    let expected = ["auth.jwt[0].secret_file", "auth.jwt[0].jwks_url", "credentials.file", "telemetry.otlp_endpoint"];
     assert_eq!(about.iter().collect::<BTreeSet<_>>(), expected.iter().collect(), "{mistakes:?}");
 }
 
@@ -107,7 +110,7 @@ fn the_documented_conflicts_are_the_only_mistakes_when_every_key_is_set() {
 fn the_sample_is_valid_and_holds_no_secret() {
     let sample = include_str!("../../../config/example.toml");
     let config = Config::parse(sample, "example.toml", Path::new("config"), std::iter::empty()).unwrap();
-    assert_eq!(config.issuers.len(), 2);
+    assert_eq!(config.auth.issuers.len(), 2);
     assert_eq!(config.policy_file, Path::new("config/policy.json"));
     for word in ["secret_key", "secret_id", "AKID", "BEGIN"] {
         assert!(!sample.contains(word), "{word}");

@@ -115,7 +115,7 @@ fn an_issuer_needs_exactly_one_source_of_keys_that_goes_with_its_algorithms() {
         let text = format!("[policy]\nfile = 'p'\n[[auth.jwt]]\nissuer = 'i'\naudience = 'a'\n{keys}\n{algorithms}\n");
         only_of(&text, &[])
     };
-    assert_told(&entry("", "algorithms = ['RS256']"), 3, "`auth.jwt[0].jwks_file` is missing", "secret_file");
+    assert_told(&entry("", "algorithms = ['RS256']"), 3, "`auth.jwt[0].jwks_url` is missing", "secret_file");
     let both = entry("jwks_file = 'j'\nsecret_file = 's'", "algorithms = ['RS256']");
     assert_told(&both, 7, "is set, and jwks_file too", "keep one");
     assert_told(&entry("jwks_file = 'j'", "algorithms = ['RS256', 'HS256']"), 7, "does not go with jwks_file", "RS256");
@@ -158,8 +158,35 @@ fn what_comes_later_is_known_and_refused_with_what_to_use_instead() {
         assert_told(&mistake, line, what, hint);
         assert!(mistake.what().ends_with("is not available in this build yet"), "{mistake}");
     }
-    let url = only_of(&LEAST.replace("jwks_file = 'keys.json'", "jwks_url = 'https://i/k'"), &[]);
-    assert_told(&url, 7, "`auth.jwt[0].jwks_url` is not available in this build yet", "jwks_file");
+}
+
+#[test]
+fn keys_are_fetched_safely_or_the_key_is_a_mistake() {
+    let with = |keys: &str| only_of(&LEAST.replace("jwks_file = 'keys.json'", keys), &[]);
+    for (keys, what, hint) in [
+        ("jwks_url = 'http://i/k'", "`auth.jwt[0].jwks_url` is `http://i/k`", "http is for 127.0.0.1 alone"),
+        ("jwks_url = 'http://localhost/k'", "jwks_url", "http is for 127.0.0.1 alone"),
+        ("jwks_url = 'i/k'", "jwks_url", "https://issuer.example.com"),
+        ("jwks_url = 'https://u:p@i/k'", "jwks_url", "scheme, host"),
+        ("jwks_url = 'https://i/k'\njwks_refresh = '1s'", "is `1s`", "from `10s`"),
+        ("jwks_url = 'https://i/k'\njwks_max_age = '5m'", "too old before", "jwks_max_age"),
+        ("jwks_url = 'https://i/k'\njwks_refresh = '24h'\njwks_max_age = '23h'", "too old before", "longer one"),
+        ("jwks_file = 'k'\njwks_ca_file = 'c'", "jwks_url is not", "leave it out"),
+        ("jwks_file = 'k'\njwks_refresh = '5m'", "jwks_url is not", "leave it out"),
+        ("jwks_file = 'k'\nprofile = 'oidc'", "is `oidc`", "`rfc9068`"),
+        ("jwks_file = 'k'\nrequired_scope = ''", "is empty", "leave the key out"),
+    ] {
+        let mistake = with(keys);
+        let told = mistake.to_string();
+        assert!(told.contains(what) && told.contains(hint) && mistake.line().is_some(), "{keys}: {told}");
+    }
+}
+
+#[test]
+fn the_bounds_of_the_token_cache_are_told() {
+    assert_told(&only("[auth]\ntoken_cache = -1"), 2, "`auth.token_cache` is out of bounds", "0 to 1000000");
+    assert_told(&only("[auth]\ntoken_cache_time = '2h'"), 2, "is `2h`", "to `1h`");
+    assert!(with("[auth]\ntoken_cache = 0\n").is_ok());
 }
 
 #[test]

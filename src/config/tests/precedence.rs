@@ -18,7 +18,7 @@ fn a_small_file_is_filled_up_with_the_defaults() {
     assert_eq!(config.server.request_timeout, Duration::from_secs(15));
     assert_eq!(config.admin.listen.to_string(), "127.0.0.1:9090");
     assert_eq!(config.policy_file, Path::new("/etc/gw/policy.json"));
-    assert_eq!(config.issuers[0].keys, KeySource::Jwks("/etc/gw/keys.json".into()));
+    assert_eq!(config.auth.issuers[0].keys, KeySource::Jwks("/etc/gw/keys.json".into()));
     assert_eq!(config.credentials.source, Source::Environment);
     assert_eq!(config.ci.default_region, None);
     assert_eq!(config.ci.signature_lifetime, Duration::from_secs(300));
@@ -99,16 +99,16 @@ fn a_variable_changes_one_key_of_an_entry_and_can_add_an_entry() {
         ("CI_GATEWAY__AUTH__JWT__1__ALGORITHMS", "HS256"),
         ("CI_GATEWAY__AUTH__JWT__1__SECRET_FILE", "s"),
     ]);
-    assert_eq!(config.issuers[0].issuer, "https://i");
-    assert_eq!(config.issuers[0].audiences, ["b", "c"]);
-    assert_eq!(config.issuers[1].algorithms, [Algorithm::Hs256]);
-    assert_eq!(config.issuers[1].keys, KeySource::Secret("/etc/gw/s".into()));
+    assert_eq!(config.auth.issuers[0].issuer, "https://i");
+    assert_eq!(config.auth.issuers[0].audiences, ["b", "c"]);
+    assert_eq!(config.auth.issuers[1].algorithms, [Algorithm::Hs256]);
+    assert_eq!(config.auth.issuers[1].keys, KeySource::Secret("/etc/gw/s".into()));
 }
 
 #[test]
 fn a_text_alone_is_a_list_of_one_and_keeps_its_commas() {
     let config = parse(&LEAST.replace("'a'", "'a,b'")).unwrap();
-    assert_eq!(config.issuers[0].audiences, ["a,b"]);
+    assert_eq!(config.auth.issuers[0].audiences, ["a,b"]);
 }
 
 #[test]
