@@ -20,6 +20,7 @@ mod failed_authentications;
 mod faults;
 mod heads;
 mod invariants;
+mod jwks;
 mod metrics;
 mod permissions;
 mod readme;

@@ -4,6 +4,7 @@ mod answer;
 mod ask;
 mod connection;
 mod contract;
+mod key_server;
 mod raw_upstream;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,6 +24,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 pub(crate) use answer::Answer;
 pub(crate) use ask::Ask;
 pub(crate) use connection::Connection;
+pub(crate) use key_server::{KEYS_ISSUER, KeyServer, Says, SigningKey, set};
 pub(crate) use raw_upstream::{RawUpstream, Step, response};
 
 /// A bucket, and the path of one of its services.
@@ -157,7 +159,10 @@ pub(crate) struct Setup {
     default_region: bool,
     keys: bool,
     stand_in: Settings,
+    change: Option<Change>,
 }
+
+type Change = Box<dyn FnOnce(&mut Config)>;
 
 impl Setup {
     pub(crate) fn new() -> Self {
@@ -168,7 +173,13 @@ impl Setup {
             default_region: true,
             keys: true,
             stand_in: Settings::with_key(KnownKey::new(SECRET_ID, SECRET_KEY, None)),
+            change: None,
         }
+    }
+
+    /// Changes what no key of a configuration can say, such as a pace that no operator would want.
+    pub(crate) fn change(self, change: impl FnOnce(&mut Config) + 'static) -> Self {
+        Self { change: Some(Box::new(change)), ..self }
     }
 
     /// Sets a key of the configuration, as in `set("limits.in_flight", 1)`.
@@ -228,7 +239,10 @@ impl Setup {
         if self.keys {
             text.push_str("[credentials]\nsource = \"file\"\nfile = \"keys\"\n");
         }
-        let config = Config::parse(&text, "gateway.toml", folder.path(), self.variables.into_iter()).unwrap();
+        let mut config = Config::parse(&text, "gateway.toml", folder.path(), self.variables.into_iter()).unwrap();
+        if let Some(change) = self.change {
+            change(&mut config);
+        }
         let gateway = Gateway::start(config, None).await.unwrap();
         World { stand_in, gateway, folder }
     }

@@ -124,10 +124,15 @@ impl Paper {
 
     /// A cloud that shows it.
     pub(crate) fn cloud(&self) -> Cloud {
+        Cloud::with_tls(self.server_config())
+    }
+
+    /// For a server that shows it.
+    pub(crate) fn server_config(&self) -> ServerConfig {
         let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        Cloud::with_tls(builder.with_no_client_auth().with_single_cert(self.chain(), key).unwrap())
+        builder.with_no_client_auth().with_single_cert(self.chain(), key).unwrap()
     }
 }
 
