@@ -70,6 +70,7 @@ pub struct UnknownAlgorithm;
 mod tests {
     use super::*;
 
+    // Row 34.
     #[test]
     fn every_algorithm_reads_back_and_other_spellings_do_not() {
         for algorithm in Algorithm::ALL {

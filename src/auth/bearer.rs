@@ -49,6 +49,7 @@ mod tests {
         values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_bytes(value).unwrap())).collect()
     }
 
+    // Row 30.
     #[test]
     fn the_scheme_is_read_in_any_case_and_may_be_followed_by_several_blanks() {
         for value in ["Bearer a.b-c_d~e+f/g==", "bEaReR a.b-c_d~e+f/g==", "BEARER    a.b-c_d~e+f/g=="] {
@@ -56,6 +57,7 @@ mod tests {
         }
     }
 
+    // Row 26.
     #[test]
     fn no_header_and_another_scheme_are_no_credentials() {
         assert_eq!(token(&HeaderMap::new()), Err(Refused::NoCredentials));
@@ -64,6 +66,7 @@ mod tests {
         }
     }
 
+    // Row 29.
     #[test]
     fn a_scheme_without_one_clean_token_is_a_bad_token() {
         for value in ["Bearer", "Bearer ", "Bearer   ", "Bearer a b", "Bearer a ", "Bearer a,b", "Bearer \ta"] {
@@ -82,6 +85,7 @@ mod tests {
         assert_eq!(token(&head(&[b"Basic a", b"Bearer a"])), refused);
     }
 
+    // Row 30.
     #[test]
     fn eight_kibibytes_are_a_token_and_one_byte_more_is_not() {
         let of_length = |length| format!("Bearer {}", "a".repeat(length));

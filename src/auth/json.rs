@@ -174,6 +174,7 @@ mod tests {
         assert!(object.get("t").unwrap().as_texts().is_none() && object.get("none").is_none());
     }
 
+    // Row 50.
     #[test]
     fn a_member_that_stands_twice_is_refused_at_any_depth_and_in_any_spelling() {
         for text in [
@@ -187,6 +188,7 @@ mod tests {
         }
     }
 
+    // Row 52.
     #[test]
     fn what_is_not_one_object_in_utf8_is_refused() {
         for text in

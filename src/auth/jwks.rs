@@ -12,6 +12,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
+use rustls::crypto::aws_lc_rs::kx_group::SECP256R1;
 
 use super::json::{Json, Object};
 use super::jws::key_id;
@@ -147,6 +148,8 @@ enum Unfit {
     Exponent,
     #[error("has a coordinate that is not of 32 bytes")]
     Coordinate,
+    #[error("is not a point of P-256")]
+    OffCurve,
 }
 
 fn key(entry: &Json, allowed: &[Algorithm]) -> Result<Key, Unfit> {
@@ -201,12 +204,18 @@ fn verifying(entry: &Object, algorithm: Algorithm) -> Result<DecodingKey, Unfit>
         Algorithm::Hs256 => Err(Unfit::Symmetric),
         Algorithm::Rs256 => rsa(&bytes(entry, "n")?, &bytes(entry, "e")?),
         Algorithm::Es256 => {
-            // The uncompressed point of SEC 1 section 2.3.3; one that is not on the curve verifies nothing.
             let (x, y) = (coordinate(entry, "x")?, coordinate(entry, "y")?);
-            Ok(DecodingKey::from_ec_der(&[&[0x04], x.as_slice(), y.as_slice()].concat()))
+            // The uncompressed form of SEC 1 section 2.3.3.
+            let point = [&[0x04], x.as_slice(), y.as_slice()].concat();
+            if is_on_curve(&point) { Ok(DecodingKey::from_ec_der(&point)) } else { Err(Unfit::OffCurve) }
         }
         Algorithm::EdDsa => Ok(DecodingKey::from_ed_der(&coordinate(entry, "x")?)),
     }
+}
+
+/// A key agreement looks at its peer's point first, and nothing else at hand does.
+fn is_on_curve(point: &[u8]) -> bool {
+    SECP256R1.start().and_then(|own| own.complete(point)).is_ok()
 }
 
 fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<DecodingKey, Unfit> {

@@ -123,6 +123,7 @@ mod tests {
         Jws::parse(token).err()
     }
 
+    // Row 37.
     #[test]
     fn a_header_is_read_whatever_else_stands_in_it() {
         let token =
@@ -133,6 +134,7 @@ mod tests {
         assert_eq!(jws.payload(), b"{}");
     }
 
+    // Rows 39 and 56: a JWE has five parts, and nothing is decrypted.
     #[test]
     fn only_three_parts_are_a_token() {
         let good = with_header(r#"{"alg":"HS256"}"#);
@@ -149,6 +151,7 @@ mod tests {
         );
     }
 
+    // Row 51.
     #[test]
     fn base64url_is_read_strictly_in_every_part() {
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#);
@@ -173,6 +176,7 @@ mod tests {
         assert_eq!(refusal(&format!(" {header}.e30.c2ln")), Some(Reason::Malformed));
     }
 
+    // Row 34.
     #[test]
     fn alg_none_is_refused_in_every_spelling_and_so_is_no_alg() {
         for alg in ["none", "None", "NONE", "nOnE", "", "hs256", "PS256", "HS512", "ES384"] {
@@ -187,6 +191,7 @@ mod tests {
         }
     }
 
+    // Rows 38 and 39.
     #[test]
     fn what_is_not_understood_is_refused_even_if_it_is_harmless() {
         for member in [
@@ -204,6 +209,7 @@ mod tests {
         }
     }
 
+    // Row 40.
     #[test]
     fn typ_may_say_that_this_is_a_jwt_or_an_access_token() {
         for typ in ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt"] {
@@ -217,6 +223,7 @@ mod tests {
         }
     }
 
+    // Row 57.
     #[test]
     fn a_kid_is_a_text_of_at_most_128_bytes() {
         let long = "k".repeat(129);
@@ -226,6 +233,7 @@ mod tests {
         }
     }
 
+    // Row 50.
     #[test]
     fn a_header_member_that_stands_twice_is_refused() {
         for header in [r#"{"alg":"HS256","alg":"HS256"}"#, r#"{"alg":"HS256","x":1,"x":2}"#, r#"{"alg":"HS256"}{}"#] {

@@ -159,6 +159,7 @@ mod tests {
         Header { algorithm, key_id: key_id.map(Into::into), is_access_token: false }
     }
 
+    // Rows 42 and 57.
     #[test]
     fn a_kid_finds_its_key_and_no_other() {
         let ring = ring(&[(Some("a"), Algorithm::Rs256), (Some("b"), Algorithm::Es256), (None, Algorithm::EdDsa)]);
@@ -183,6 +184,7 @@ mod tests {
         }
     }
 
+    // Row 36.
     #[test]
     fn a_secret_under_32_bytes_is_refused_without_its_line_end_counting() {
         let refusal = |text: &str| secret(samples::secret_file(text).path()).map(|_| ()).map_err(|m| m.to_string());

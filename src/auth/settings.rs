@@ -185,6 +185,12 @@ mod tests {
         }
     }
 
+    fn fetched() -> FetchSettings {
+        let time = Duration::from_secs(1);
+        let url = "https://issuer.example/jwks".parse().unwrap();
+        FetchSettings { url, ca_file: None, refresh: time, max_age: time, retry: time, time }
+    }
+
     #[test]
     fn settings_without_a_contradiction_have_no_mistake() {
         assert_eq!(settings().mistakes(), []);
@@ -207,6 +213,7 @@ mod tests {
         assert!(told.iter().all(|line| line.contains("https://issuer.example") && line.contains("hint: ")));
     }
 
+    // Rows 34 and 36.
     #[test]
     fn no_algorithm_and_one_of_the_wrong_family_are_refused() {
         for (keys, algorithms) in [
@@ -214,6 +221,7 @@ mod tests {
             (KeySource::Jwks("j".into()), vec![]),
             (KeySource::Secret("s".into()), vec![Algorithm::Rs256]),
             (KeySource::Jwks("j".into()), vec![Algorithm::Hs256]),
+            (KeySource::JwksUrl(fetched()), vec![Algorithm::Hs256]),
         ] {
             assert_eq!(IssuerSettings { keys, algorithms, ..settings() }.mistakes().len(), 1);
         }

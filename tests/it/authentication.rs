@@ -9,7 +9,10 @@ use jsonwebtoken::EncodingKey;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use serde_json::{Value, json};
 
+use rustix::process::Signal;
+
 use crate::support::gateway::{AUDIENCE, Answer, Ask, ISSUER, PATH, SHARED_SECRET, Setup, World, token};
+use crate::support::process::{self, Cloud, Folder, Served};
 
 const NO_CREDENTIALS: &str = r#"Bearer realm="ci-gateway""#;
 const BAD_TOKEN: &str =
@@ -52,7 +55,7 @@ async fn is_invalid(world: &World, token: &str) -> Answer {
     answer
 }
 
-/// Row 26.
+// Row 26.
 #[tokio::test]
 async fn without_credentials_the_challenge_names_no_error() {
     let world = World::start().await;
@@ -71,7 +74,7 @@ async fn without_credentials_the_challenge_names_no_error() {
     }
 }
 
-/// Row 30.
+// Row 30.
 #[tokio::test]
 async fn the_hand_made_token_of_these_tests_is_good_before_it_is_spoilt() {
     let world = World::start().await;
@@ -148,7 +151,7 @@ fn malformed() -> Vec<String> {
     ]
 }
 
-/// Rows 27, 29, 30 and 31.
+// Rows 27, 29, 30 and 31.
 #[tokio::test]
 async fn every_bad_token_is_refused_with_the_same_words_and_sent_nowhere() {
     let world = World::start().await;
@@ -162,6 +165,7 @@ async fn every_bad_token_is_refused_with_the_same_words_and_sent_nowhere() {
     }
 }
 
+// Row 25.
 #[tokio::test]
 async fn two_authorization_headers_are_no_request_whichever_of_them_is_good() {
     let world = World::start().await;
@@ -174,7 +178,7 @@ async fn two_authorization_headers_are_no_request_whichever_of_them_is_good() {
     }
 }
 
-/// Row 24.
+// Row 24.
 #[tokio::test]
 async fn a_token_in_the_query_is_refused_and_does_not_authenticate() {
     let world = World::start().await;
@@ -183,6 +187,7 @@ async fn a_token_in_the_query_is_refused_and_does_not_authenticate() {
     assert!(!answer.body.contains("eyJ"), "{answer:?}");
 }
 
+// Rows 8 and 24.
 #[tokio::test]
 async fn a_token_in_a_trailer_does_not_authenticate() {
     let world = World::start().await;
@@ -206,6 +211,7 @@ fn with_second_issuer(pair: &KeyPair) -> Setup {
         .set("auth.jwt.1.jwks_file", "keys.json")
 }
 
+// Rows 35 and 42.
 #[tokio::test]
 async fn a_token_of_a_key_in_the_jwk_set_is_believed_and_one_of_another_key_is_not() {
     let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
@@ -233,4 +239,28 @@ async fn a_token_of_a_key_in_the_jwk_set_is_believed_and_one_of_another_key_is_n
     let header = json!({ "alg": "HS256", "kid": "key-1" });
     let theirs = claims_with("iss", "https://public.example".into());
     is_invalid(&world, &signed(&header, &theirs, &pair.public_key_pem())).await;
+}
+
+// Row 55.
+#[test]
+fn what_a_token_says_that_does_not_hold_stands_in_no_log() {
+    let cloud = Cloud::start();
+    let folder = Folder::of(&cloud);
+    let served = Served::from(&folder);
+    let marked = json!({ "iss": process::ISSUER, "aud": process::AUDIENCE, "sub": "marker-of-a-forger", "exp": 9e9,
+        "groups": ["marker-of-a-group"], "cnf": { "marker-of-a-member": 1 } });
+    let header = json!({ "alg": "HS256", "kid": "marker-of-a-key" });
+    let forged = signed(&header, &marked, "another-secret-of-more-than-32-bytes");
+    let unkeyed = signed(&json!({ "alg": "HS256" }), &marked, "another-secret-of-more-than-32-bytes");
+    let mut foreign = marked.clone();
+    foreign["iss"] = "https://marker-of-an-issuer.example".into();
+    for token in [&forged, &unkeyed, &hs256(&foreign)] {
+        served.enable(token).expect(401);
+    }
+    let log = served.ended_by(Signal::TERM).expect(0).stderr;
+    for reason in ["unknown_key", "bad_signature", "unknown_issuer"] {
+        assert!(log.contains(reason), "{reason} in {log}");
+    }
+    assert!(!log.contains("marker-of"), "{log}");
+    assert!(cloud.requests().is_empty());
 }

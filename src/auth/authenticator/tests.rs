@@ -114,6 +114,26 @@ fn an_unsigned_token_is_refused_with_and_without_its_last_dot() {
     assert_eq!(ask(&format!("{signed}.{}", "A".repeat(86))), Err(Reason::BadSignature), "r = s = 0");
 }
 
+// Row 53.
+#[test]
+fn an_ecdsa_signature_is_two_numbers_of_32_bytes_below_the_order_and_not_zero() {
+    let token = good(Algorithm::Es256);
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let (r, s) = signature.split_at(32);
+    let order = hex::decode("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551").unwrap();
+    let (zero, most) = ([0; 32], [0xff; 32]);
+    let numbers: [&[u8]; 3] = [&zero, &order, &most];
+    let spoilt = numbers.iter().flat_map(|number| [[number, s].concat(), [r, number].concat()]);
+    let der = [&[0x30, 0x44, 0x02, 0x20], r, &[0x02, 0x20], s].concat();
+    let lengths =
+        [vec![], signature[..63].to_vec(), [&signature[..], &[0]].concat(), [&[0], &signature[..]].concat(), der];
+    for signature in spoilt.chain(lengths).chain([[order.as_slice(), &order].concat()]) {
+        let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(&signature));
+        assert_eq!(ask(&token), Err(Reason::BadSignature), "{signature:02x?}");
+    }
+}
+
 // Row 37.
 #[test]
 fn keys_that_a_token_brings_along_are_not_used_and_not_fetched() {

@@ -305,3 +305,6 @@ fn jittered(wait: Duration) -> Duration {
     let chance = getrandom::u32().unwrap_or(u32::MAX / 2);
     wait.mul_f64(0.9 + 0.2 * f64::from(chance) / f64::from(u32::MAX))
 }
+
+#[cfg(test)]
+mod tests;

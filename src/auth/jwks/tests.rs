@@ -32,6 +32,7 @@ fn a_set_of_public_keys_is_read_with_what_else_stands_in_it() {
     assert_eq!(told(&set), Ok(3));
 }
 
+// Row 64.
 #[test]
 fn keys_that_do_not_fit_are_passed_over_and_the_others_used() {
     let mut set = key_set();
@@ -77,6 +78,7 @@ fn a_set_without_a_usable_key_is_refused_with_the_reason_for_each() {
     assert!(told(&json!({ "keys": [] })).unwrap_err().contains("`keys` is empty"));
 }
 
+// Row 54.
 #[test]
 fn weak_and_malformed_numbers_are_passed_over() {
     let number = |bytes: &[u8]| json!(URL_SAFE_NO_PAD.encode(bytes));
@@ -107,6 +109,32 @@ fn weak_and_malformed_numbers_are_passed_over() {
     }
 }
 
+// Row 54.
+#[test]
+fn a_point_that_is_not_on_the_curve_is_passed_over() {
+    let jwk = &pair(Algorithm::Es256).jwk;
+    for (x, y) in [(&jwk["y"], &jwk["x"]), (&jwk["x"], &jwk["x"]), (&json!("A".repeat(43)), &json!("A".repeat(43)))] {
+        let mut off = jwk.clone();
+        (off["x"], off["y"]) = (x.clone(), y.clone());
+        assert!(alone(off).unwrap_err().contains("not a point of P-256"), "{x} {y}");
+    }
+    assert_eq!(alone(jwk.clone()), Ok(1));
+}
+
+#[test]
+fn thirty_two_keys_are_a_set_and_one_more_are_not() {
+    let set = |count: usize| {
+        let mut jwk = pair(Algorithm::EdDsa).jwk.clone();
+        let keys = (0..count).map(|n| {
+            jwk["kid"] = json!(n.to_string());
+            jwk.clone()
+        });
+        told(&json!({ "keys": keys.collect::<Vec<_>>() }))
+    };
+    assert_eq!(set(32), Ok(32));
+    assert!(set(33).unwrap_err().contains("has 33 keys"));
+}
+
 /// Big-endian: the number shifted by two bytes, plus itself.
 fn times_65537(number: &[u8]) -> Vec<u8> {
     let shifted = [number, &[0, 0]].concat();
@@ -120,6 +148,7 @@ fn times_65537(number: &[u8]) -> Vec<u8> {
     product.into_iter().skip_while(|byte| *byte == 0).collect()
 }
 
+// Row 64.
 #[test]
 fn a_secret_in_a_public_file_is_a_mistake_even_beside_good_keys() {
     let secret = "bWFya2VyLW1hcmtlci1tYXJrZXI";
@@ -140,6 +169,7 @@ fn a_secret_in_a_public_file_is_a_mistake_even_beside_good_keys() {
     }
 }
 
+// Row 65.
 #[test]
 fn two_keys_with_one_kid_are_a_mistake_even_if_one_is_not_used() {
     for mut jwk in [pair(Algorithm::Rs256).jwk.clone(), json!({ "kty": "unknown" })] {
@@ -160,6 +190,7 @@ fn a_key_for_an_algorithm_that_is_not_listed_is_passed_over() {
     assert!(told.contains("does not list"), "{told}");
 }
 
+// Row 59: the bounds are those of a fetched set too.
 #[test]
 fn what_is_not_a_set_is_refused_with_its_file_and_line() {
     let told = |text: &str| {
