@@ -3,9 +3,9 @@
 //! [`credential`] finds the one that a request shows; [`api_key`] and [`certificate`] know the latter two.
 //! A token goes through five rooms, and each hands on a stronger value: [`bearer`] takes the text from the head,
 //! [`jws`] splits and decodes it, [`jwt`] finds its issuer, [`keys`] hold what may verify it, and [`claims`] make
-//! the [`Caller`](crate::domain::Caller). The signature itself is checked by `jsonwebtoken::crypto`; everything
-//! around it is done here, because that crate lets pass what RFC 8725 refuses: a missing `aud`, `crit`, any
-//! `typ`, an `nbf` to come, an `oct` key in a key set.
+//! the [`Caller`](crate::domain::Caller). [`tokens`] leads it there, unless [`cache`] remembers it; [`jwks`] fetches
+//! keys. The signature itself is checked by `jsonwebtoken::crypto`; everything around it is done here, because that
+//! crate lets pass what RFC 8725 refuses: a missing `aud`, `crit`, any `typ`, an `nbf` to come, an `oct` key in a key set.
 
 mod algorithm;
 mod api_key;

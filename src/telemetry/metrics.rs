@@ -5,7 +5,7 @@
 
 mod handles;
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
@@ -75,8 +75,9 @@ macro_rules! metrics {
         pub struct $name {
             registry: Registry,
             handles: Handles,
-            /// Held while a listener's counts are carried over, so that two scrapes at once do not both add them.
-            showing: Mutex<()>,
+            /// Held while others' counts are carried over, so that two scrapes at once do not both add them; the
+            /// issuers that were shown last.
+            showing: Mutex<Vec<String>>,
             $(#[doc = $help] pub(crate) $field: $kind,)*
         }
 
@@ -92,7 +93,7 @@ macro_rules! metrics {
                     let $field = <$kind>::declare(concat!("ci_gateway_", $metric), $help.trim(), $details)?;
                     registry.register(Box::new($field.clone()))?;
                 )*
-                let metrics = Self { registry, handles: Handles::default(), showing: Mutex::new(()), $($field,)* };
+                let metrics = Self { registry, handles: Handles::default(), showing: Mutex::default(), $($field,)* };
                 metrics.start()?;
                 Ok(metrics)
             }
@@ -283,21 +284,32 @@ impl Metrics {
 
     /// Shows the key sets of the present configuration, and no others.
     pub fn show_key_sets(&self, sets: &[KeySetSeen]) {
-        let _alone = self.showing.lock();
-        self.jwks_age_seconds.reset();
-        self.jwks_keys.reset();
+        let mut shown = self.showing.lock().unwrap_or_else(PoisonError::into_inner);
+        for issuer in shown.iter().filter(|issuer| sets.iter().all(|set| set.issuer != **issuer)) {
+            self.forget_key_set(issuer);
+        }
+        *shown = sets.iter().map(|set| set.issuer.clone()).collect();
         for set in sets {
             let issuer = set.issuer.as_str();
             for (result, count) in &set.fetches {
                 let counter = self.jwks_fetches.with_label_values(&[issuer, result]);
                 counter.inc_by(count.saturating_sub(counter.get()));
             }
-            if let Some(age) = set.age {
-                self.jwks_age_seconds.with_label_values(&[issuer]).set(gauge(age.as_secs()));
+            match set.age {
+                Some(age) => self.jwks_age_seconds.with_label_values(&[issuer]).set(gauge(age.as_secs())),
+                None => drop(self.jwks_age_seconds.remove_label_values(&[issuer])),
             }
             for (state, count) in [("used", set.keys), ("skipped", set.skipped)] {
                 self.jwks_keys.with_label_values(&[issuer, state]).set(gauge(count as u64));
             }
+        }
+    }
+
+    fn forget_key_set(&self, issuer: &str) {
+        // That a series was never shown is no error here.
+        let _ = self.jwks_age_seconds.remove_label_values(&[issuer]);
+        for state in ["used", "skipped"] {
+            let _ = self.jwks_keys.remove_label_values(&[issuer, state]);
         }
     }
 
@@ -403,7 +415,8 @@ mod tests {
             skipped: 1,
         };
         metrics.show_key_sets(&[set("a", 1, Some(Duration::from_secs(7))), set("b", 1, None)]);
-        metrics.show_key_sets(&[set("a", 3, Some(Duration::from_secs(8)))]);
+        metrics.show_key_sets(&[set("a", 3, Some(Duration::from_secs(8))), set("c", 1, Some(Duration::ZERO))]);
+        metrics.show_key_sets(&[set("a", 3, Some(Duration::from_secs(8))), set("c", 1, None)]);
         let text = String::from_utf8(metrics.text().unwrap()).unwrap();
         for line in [
             r#"jwks_fetches_total{issuer="a",result="ok"} 3"#,
