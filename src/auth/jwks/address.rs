@@ -80,6 +80,8 @@ pub enum InvalidJwksUrl {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     // Row 59: the host is pinned by the configuration, and proved.
@@ -104,6 +106,15 @@ mod tests {
         }
         for text in ["https://u:p@issuer.example/", "https://127.0.0.1@evil.test/", "https://issuer.example/#f"] {
             assert_eq!(text.parse::<JwksUrl>(), Err(InvalidJwksUrl::MoreThanAnAddress), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic_and_what_it_takes_is_proved_or_loopback(text in "(https?://)?\\PC{0,40}") {
+            if let Ok(url) = text.parse::<JwksUrl>() {
+                prop_assert!(url.is_https() || url.uri().host().is_some_and(is_loopback), "{text}");
+            }
         }
     }
 }
