@@ -6,10 +6,15 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use ci_gateway::auth::{KeyTerms, NewKey};
+use jiff::Timestamp;
+use jsonwebtoken::{EncodingKey, Header};
 use rcgen::{DistinguishedName, DnType};
 use rustix::process::Signal;
+use serde_json::json;
 
-use crate::support::process::{Authority, Cloud, Folder, PATIENCE, Paper, Served, TlsCaller, run, until};
+use crate::support::process::{
+    AUDIENCE, Authority, Cloud, Folder, ISSUER, JWT_SECRET, PATIENCE, Paper, Served, TlsCaller, run, until,
+};
 use papers::{ALICE, SERIAL, Tree, dns, named, params, raw_name, uri};
 
 /// A gateway that lets in the clients of `authority` and takes their names from `user_from`.
@@ -302,4 +307,25 @@ fn plain_http_at_the_tls_port_is_closed_without_a_word_of_http() {
     let _ = stream.read_to_end(&mut said);
     assert!(!String::from_utf8_lossy(&said).contains("HTTP"), "{said:?}");
     assert!(cloud.requests().is_empty());
+}
+
+// Row 77. Each is asked twice: the second time the token is remembered.
+#[test]
+fn row_77_a_token_bound_to_a_certificate_holds_over_no_other_connection() {
+    let (cloud, authority) = (Cloud::start(), Authority::new());
+    let served = Served::from(&folder(&cloud, &authority, "san_uri"));
+    let [own, other] = [(); 2].map(|()| authority.paper(params(|_| ())));
+    let now = Timestamp::now().as_second();
+    let claims = json!({ "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "iat": now, "exp": now + 600,
+        "cnf": { "x5t#S256": own.thumbprint() } });
+    let token = jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(JWT_SECRET.as_bytes()));
+    let token = token.unwrap();
+    let caller = |paper| TlsCaller { authority: &authority, paper, protocol: "http/1.1" };
+    let (own, other, none) = (caller(Some(own)), caller(Some(other)), caller(None));
+    let status = |caller: &TlsCaller<'_>| caller.enable(served.address(), Some(&token)).map(|(_, status, _)| status);
+    for _ in 0..2 {
+        assert_eq!((status(&other), status(&own)), (Some(401), Some(200)));
+        assert_ne!(status(&none), Some(200));
+    }
+    assert_eq!(cloud.requests().len(), 2);
 }

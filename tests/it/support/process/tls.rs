@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Request, Version};
 use http_body_util::{BodyExt, Empty};
@@ -16,6 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -116,6 +119,11 @@ impl Paper {
         let mut bytes = self.certificate.to_vec();
         *bytes.last_mut().unwrap() ^= 1;
         Self { certificate: bytes.into(), ..self }
+    }
+
+    /// What a token says that is bound to it (RFC 8705 section 3.1).
+    pub(crate) fn thumbprint(&self) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(&self.certificate))
     }
 
     fn chain(&self) -> Vec<CertificateDer<'static>> {
