@@ -21,6 +21,7 @@ use super::request_id::RequestId;
 use super::route::only_look;
 use super::shared::Shared;
 use super::{Refusal, Shadow, Unready, answer, problem};
+use crate::auth::KeySetState;
 use crate::domain::{Code, Mistake, Mistakes};
 use crate::telemetry::Metrics;
 
@@ -121,22 +122,17 @@ impl Admin {
         let reload = self.shared.failed_reload().map(|failed| failed.to_string());
         let drain = self.shared.is_draining().then(|| "the process is about to stop".to_owned());
         let policy = format!("{} statements, digest {}", snapshot.policy.statements(), snapshot.policy.digest());
-        // A failed reload or candidate does not make it unready: the last good configuration serves.
-        [
+        let checks = [
             ("policy", Ok(policy)),
             ("candidate", candidate),
             ("reload", failed(reload)),
             ("keys", failed(keys)),
             ("audit", failed(audit)),
             ("drain", failed(drain)),
-        ]
-        .into_iter()
-        .map(|(name, result)| match result {
-            Ok(remark) if remark.is_empty() => format!("[+] {name} ok\n"),
-            Ok(remark) => format!("[+] {name} ok: {remark}\n"),
-            Err(why) => format!("[-] {name} failed: {why}\n"),
-        })
-        .collect()
+        ];
+        // A failed reload, candidate or issuer does not make it unready: what is there serves.
+        let checks = checks.map(|(name, result)| check(name, result));
+        checks.into_iter().chain(snapshot.authenticator.key_sets().iter().map(issuer)).collect()
     }
 
     /// Off the worker threads: a big policy takes seconds to read.
@@ -156,6 +152,24 @@ impl Admin {
         }
         Ok(response)
     }
+}
+
+fn check(name: &str, result: Result<String, String>) -> String {
+    match result {
+        Ok(remark) if remark.is_empty() => format!("[+] {name} ok\n"),
+        Ok(remark) => format!("[+] {name} ok: {remark}\n"),
+        Err(why) => format!("[-] {name} failed: {why}\n"),
+    }
+}
+
+/// An issuer whose keys are fetched.
+fn issuer(set: &KeySetState) -> String {
+    let result = match set.age {
+        Some(age) if set.keys > 0 => Ok(format!("{} keys, fetched {} s ago", set.keys, age.as_secs())),
+        Some(_) => Err("its keys were fetched too long ago to be used".to_owned()),
+        None => Err("its keys have not been fetched yet".to_owned()),
+    };
+    check(&format!("issuer {}", set.issuer), result)
 }
 
 #[derive(Serialize)]

@@ -67,6 +67,13 @@ async fn metric(world: &World, series: &str) -> Option<u64> {
     page.lines().find_map(|line| line.strip_prefix("ci_gateway_")?.strip_prefix(series)?.trim().parse().ok())
 }
 
+/// What `/readyz?verbose` says of the issuer; it is ready in any case.
+async fn readiness(world: &World) -> String {
+    let page = world.admin(&Ask::anonymous("GET", "/readyz?verbose")).await;
+    assert_eq!(page.status, 200, "{page:?}");
+    page.body.lines().find(|line| line.contains(KEYS_ISSUER)).unwrap().to_owned()
+}
+
 /// Returns once at least so many fetches have ended with `result`.
 async fn fetched(world: &World, result: &str, count: u64) {
     let series = format!("jwks_fetches_total{{issuer=\"{KEYS_ISSUER}\",result=\"{result}\"}}");
@@ -95,10 +102,12 @@ async fn row_60_an_issuer_that_is_down_at_the_start_is_503_and_others_are_served
     keys_unavailable(&world, &SigningKey::new("k").token()).await;
     served(&world, &token("alice", &[])).await;
     assert_eq!(metric(&world, &format!("jwks_age_seconds{{issuer=\"{KEYS_ISSUER}\"}}")).await, None);
+    assert!(readiness(&world).await.ends_with("failed: its keys have not been fetched yet"));
 
     server.says(Says::keys(&[&key]));
     fetched(&world, "ok", 1).await;
     served(&world, &key.token()).await;
+    assert!(readiness(&world).await.starts_with("[+] issuer "));
     world.refuses(&by(&SigningKey::new("k").token()), 401, Code::InvalidToken).await;
 }
 
@@ -330,6 +339,7 @@ async fn row_62_a_set_that_has_become_too_old_closes_its_issuer_until_a_new_one_
     served(&world, &token("alice", &[])).await;
     let series = format!("jwks_keys{{issuer=\"{KEYS_ISSUER}\",state=\"used\"}}");
     assert_eq!(metric(&world, &series).await, Some(0));
+    assert!(readiness(&world).await.ends_with("failed: its keys were fetched too long ago to be used"));
 
     let good = count(&world, "ok").await;
     server.says(Says::keys(&[&key]));
