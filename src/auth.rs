@@ -37,7 +37,7 @@ mod wycheproof;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use api_key::{ApiKeys, CannotMakeKey, KEY_PATTERN, KeyTerms, KeyText, NewKey};
-pub use authenticator::Authenticator;
+pub use authenticator::{Authenticator, Looked, Unproved};
 pub use certificate::UserFrom;
 pub use jwks::{InvalidJwksUrl, JwksUrl, KeySetState};
 pub use mint::{CannotMint, DevelopmentClaims, SigningSecret, mint};

@@ -18,7 +18,7 @@ use super::shared::{Shared, Snapshot};
 use super::trail::{Came, Sent, Trail};
 use super::{Peer, Refusal, Unready, answer, body, problem, shadow};
 use crate::audit::Intent;
-use crate::auth::{Presented, Refused};
+use crate::auth::{Looked, Presented, Refused};
 use crate::ci::{self, Asked, Operation, Unserved};
 use crate::domain::{Caller, Code, Outcome};
 use crate::policy::{Permit, Resource};
@@ -103,18 +103,31 @@ where
     Ok((answer::served(&target, &said), Outcome::Applied, None))
 }
 
-/// Step 2.
+/// Step 2. Whoever is known is served, whatever others at the same address send.
 async fn authenticate(shared: &Shared, snapshot: &Snapshot, head: &Parts, trail: &Trail) -> Result<Arc<Caller>, Error> {
-    let admitted = shared.gate().may_authenticate(trail.source());
-    admitted.inspect_err(|_| shared.metrics().authentication("over_rate"))?;
     let certificate = head.extensions.get::<Arc<CertificateDer<'static>>>().map(AsRef::as_ref);
     let presented = Presented { headers: &head.headers, certificate, source: trail.context().ip };
-    let result = snapshot.authenticator.authenticate(presented, trail.now(), trail.deadline()).await;
+    let result = match snapshot.authenticator.look(presented, trail.now()) {
+        Ok(Looked::Known(caller)) => Ok(caller),
+        Ok(Looked::Unproved(credentials)) => {
+            may_authenticate(shared, trail)?;
+            credentials.prove(trail.deadline()).await
+        }
+        Err(refused) => {
+            may_authenticate(shared, trail)?;
+            Err(refused)
+        }
+    };
     shared.metrics().authentication(result.as_ref().map_or_else(Refused::as_str, |_| "ok"));
     if matches!(result, Err(Refused::BadToken(_))) {
         shared.gate().count_failure(trail.source());
     }
     result.map_err(Error::Unauthenticated)
+}
+
+fn may_authenticate(shared: &Shared, trail: &Trail) -> Result<(), Error> {
+    let admitted = shared.gate().may_authenticate(trail.source());
+    admitted.inspect_err(|_| shared.metrics().authentication("over_rate"))
 }
 
 /// Step 3.

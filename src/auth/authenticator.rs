@@ -1,5 +1,6 @@
 //! The whole way from a request's head to its caller.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -7,7 +8,7 @@ use tokio::time::Instant;
 
 use super::credential::Credential;
 use super::jwks::KeySetState;
-use super::tokens::{Shown, Tokens};
+use super::tokens::{Fresh, Shown, Tokens};
 use super::{ApiKeys, Presented, Refused, Settings, UserFrom};
 use crate::domain::{Caller, Mistakes};
 
@@ -43,6 +44,29 @@ impl Authenticator {
         self.tokens.remotes().for_each(|remote| remote.keep_fresh());
     }
 
+    /// A first look at the credentials that are `presented` at `now`, which costs next to nothing: what is remembered, and
+    /// what the handshake has proved already.
+    ///
+    /// # Errors
+    /// [`Refused`], which carries nothing of the credentials.
+    pub fn look<'a>(&'a self, presented: Presented<'a>, now: Timestamp) -> Result<Looked<'a>, Refused> {
+        match Credential::of(presented)? {
+            Credential::Token(token) => {
+                let shown = Shown { token, certificate: presented.certificate, now };
+                let remembered = self.tokens.remembered(shown)?;
+                Ok(remembered.map_or_else(|fresh| Looked::Unproved(Unproved(Proof::Token(fresh))), Looked::Known))
+            }
+            Credential::ApiKey(key) => {
+                let (keys, source) = (&self.api_keys, presented.source);
+                Ok(Looked::Unproved(Unproved(Proof::ApiKey { keys, key, source, now })))
+            }
+            Credential::Certificate(certificate) => {
+                let caller = self.user_from.ok_or(Refused::NoCredentials)?.caller(certificate);
+                caller.map(Looked::Known).map_err(Refused::BadToken)
+            }
+        }
+    }
+
     /// The caller whose credentials are `presented` and hold at `now`.
     ///
     /// It waits for nothing but, where the token names a key that its issuer may have by now, one fetch of that issuer's
@@ -56,15 +80,10 @@ impl Authenticator {
         now: Timestamp,
         deadline: Instant,
     ) -> Result<Arc<Caller>, Refused> {
-        let caller = match Credential::of(presented)? {
-            Credential::Token(token) => {
-                let shown = Shown { token, certificate: presented.certificate, now };
-                return self.tokens.caller(shown, deadline).await;
-            }
-            Credential::ApiKey(key) => self.api_keys.caller(key, presented.source, now),
-            Credential::Certificate(certificate) => self.user_from.ok_or(Refused::NoCredentials)?.caller(certificate),
-        };
-        caller.map_err(Refused::BadToken)
+        match self.look(presented, now)? {
+            Looked::Known(caller) => Ok(caller),
+            Looked::Unproved(credential) => credential.prove(deadline).await,
+        }
     }
 
     /// The API keys that are accepted.
@@ -77,6 +96,36 @@ impl Authenticator {
     #[must_use]
     pub fn key_sets(&self) -> Vec<KeySetState> {
         self.tokens.key_sets()
+    }
+}
+
+/// What a first look at credentials tells.
+pub enum Looked<'a> {
+    /// Whose they are.
+    Known(Arc<Caller>),
+    /// That they have to be looked into.
+    Unproved(Unproved<'a>),
+}
+
+/// Credentials that may hold.
+pub struct Unproved<'a>(Proof<'a>);
+
+/// What it takes to find out.
+enum Proof<'a> {
+    Token(Fresh<'a>),
+    ApiKey { keys: &'a ApiKeys, key: &'a str, source: Option<IpAddr>, now: Timestamp },
+}
+
+impl Unproved<'_> {
+    /// Whose they are, by cryptography. See [`Authenticator::authenticate`].
+    ///
+    /// # Errors
+    /// [`Refused`], which carries nothing of the credentials.
+    pub async fn prove(self, deadline: Instant) -> Result<Arc<Caller>, Refused> {
+        match self.0 {
+            Proof::Token(token) => token.prove(deadline).await,
+            Proof::ApiKey { keys, key, source, now } => keys.caller(key, source, now).map_err(Refused::BadToken),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 use tokio::time::Instant;
 
-use super::cache::{Cache, Verified};
+use super::cache::{Cache, Fingerprint, Verified};
 use super::issuer::Issuer;
 use super::jwks::{KeySetState, Remote};
 use super::jwt::Unverified;
@@ -28,6 +28,33 @@ pub(super) struct Shown<'r> {
     pub(super) token: &'r str,
     pub(super) certificate: Option<&'r CertificateDer<'static>>,
     pub(super) now: Timestamp,
+}
+
+/// A token of which nothing is remembered.
+pub(super) struct Fresh<'r> {
+    tokens: &'r Tokens,
+    shown: Shown<'r>,
+    fingerprint: Option<Fingerprint>,
+}
+
+impl Fresh<'_> {
+    /// The caller of the token. It waits only if the token asks for a key that its issuer may have by now, and then for
+    /// one fetch, not beyond `deadline`.
+    ///
+    /// # Errors
+    /// [`Refused`], which carries nothing of the token.
+    pub(super) async fn prove(self, deadline: Instant) -> Result<Arc<Caller>, Refused> {
+        let Self { tokens, shown, fingerprint } = self;
+        let verified = match tokens.verify(shown) {
+            Err(Unproved::SoFar(remote, _)) => tokens.after_fetch(remote, shown, deadline).await,
+            certain => certain.map_err(Unproved::refused),
+        }?;
+        let caller = Arc::clone(&verified.proved.caller);
+        if let Some(token) = fingerprint {
+            tokens.cache.put(token, verified, shown.now);
+        }
+        Ok(caller)
+    }
 }
 
 /// Why the keys at hand do not prove a token.
@@ -74,26 +101,17 @@ impl Tokens {
         Mistakes::unless_any(mistakes, Self { issuers: issuers.into(), cache: Cache::new(settings.token_cache) })
     }
 
-    /// The caller of a token. It waits only if the token asks for a key that its issuer may have by now, and then for
-    /// one fetch, not beyond `deadline`.
+    /// What is remembered of a token, or what it takes to find out.
     ///
     /// # Errors
-    /// [`Refused`], which carries nothing of the token.
-    pub(super) async fn caller(&self, shown: Shown<'_>, deadline: Instant) -> Result<Arc<Caller>, Refused> {
+    /// [`Refused`] if the token was good, and is no more.
+    pub(super) fn remembered<'a>(&'a self, shown: Shown<'a>) -> Result<Result<Arc<Caller>, Fresh<'a>>, Refused> {
         let fingerprint = self.cache.fingerprint(shown.token);
         let known = fingerprint.and_then(|token| self.cache.get(token, shown.now));
-        if let Some(result) = known.and_then(|known| self.again(&known, shown)) {
-            return result;
+        match known.and_then(|known| self.again(&known, shown)) {
+            Some(result) => result.map(Ok),
+            None => Ok(Err(Fresh { tokens: self, shown, fingerprint })),
         }
-        let verified = match self.verify(shown) {
-            Err(Unproved::SoFar(remote, _)) => self.after_fetch(remote, shown, deadline).await,
-            certain => certain.map_err(Unproved::refused),
-        }?;
-        let caller = Arc::clone(&verified.proved.caller);
-        if let Some(token) = fingerprint {
-            self.cache.put(token, verified, shown.now);
-        }
-        Ok(caller)
     }
 
     /// The keys that are fetched.

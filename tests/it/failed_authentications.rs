@@ -56,6 +56,15 @@ async fn a_thousand_bad_tokens_at_once_are_refused_unread_and_another_source_is_
 }
 
 #[tokio::test]
+async fn whoever_is_known_already_is_served_whatever_its_neighbours_send() {
+    let world = world("20/1h").await;
+    assert_eq!(world.answer(&Ask::post(PATH)).await.status, 200);
+    assert_eq!(bombard(&world, &forged()).await, [(401, 20), (429, ASKS - 20)].into());
+    assert_eq!(world.answer(&Ask::post(PATH)).await.status, 200);
+    world.refuses(&Ask::post(PATH).with_token(&token("bob", &[])), 429, Code::RateLimited).await;
+}
+
+#[tokio::test]
 async fn a_valid_caller_behind_the_same_address_is_served_as_soon_as_the_rate_allows_a_look() {
     let world = world("1/200ms").await;
     assert_eq!(world.answer(&forged()).await.status, 401);
@@ -76,7 +85,7 @@ async fn neither_good_credentials_nor_missing_ones_count() {
         world.refuses(&Ask::post(PATH).by("bob"), 403, Code::Forbidden).await;
     }
     world.refuses(&forged(), 401, Code::InvalidToken).await;
-    world.refuses(&Ask::post(PATH), 429, Code::RateLimited).await;
+    world.refuses(&Ask::post(PATH).by("carol"), 429, Code::RateLimited).await;
     // Pages that need no credentials stay there for everyone.
     assert_eq!(world.answer(&Ask::anonymous("GET", "/healthz")).await.status, 200);
 }
