@@ -1,10 +1,11 @@
 //! An address to connect to instead of Cloud Infinite's own.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
+
+use crate::domain::is_loopback;
 
 /// The domain under which a signed request may go without a further word.
 const OFFICIAL_SUFFIX: &str = ".myqcloud.com";
@@ -63,16 +64,6 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.authority)
-    }
-}
-
-/// Only literal addresses: the name `localhost` is whatever the resolver says.
-fn is_loopback(host: &str) -> bool {
-    let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-    match literal.parse::<IpAddr>() {
-        Ok(IpAddr::V4(v4)) => v4.is_loopback(),
-        Ok(IpAddr::V6(v6)) => v6.is_loopback() || v6.to_ipv4_mapped().as_ref().is_some_and(Ipv4Addr::is_loopback),
-        Err(_) => false,
     }
 }
 

@@ -1,11 +1,12 @@
 //! The address that an issuer serves its keys at.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use http::Uri;
 use http::uri::Scheme;
+
+use crate::domain::is_loopback;
 
 /// An `https` address, or an `http` one of a literal loopback address: whoever can change a key set on its way can
 /// make tokens, so it comes over a connection whose other end is proved, or over none that leaves the machine.
@@ -52,15 +53,6 @@ impl FromStr for JwksUrl {
 impl fmt::Display for JwksUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    match literal.parse::<IpAddr>() {
-        Ok(IpAddr::V4(v4)) => v4.is_loopback(),
-        Ok(IpAddr::V6(v6)) => v6.is_loopback() || v6.to_ipv4_mapped().as_ref().is_some_and(Ipv4Addr::is_loopback),
-        Err(_) => false,
     }
 }
 
