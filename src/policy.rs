@@ -163,6 +163,11 @@ impl Policy {
         &self.remarks
     }
 
+    /// The regions and the buckets that statements write out, for suggestions; some may come twice.
+    pub fn places_named(&self) -> impl Iterator<Item = &str> {
+        self.statements.iter().flat_map(|statement| &statement.resources).flat_map(|pattern| pattern.named())
+    }
+
     /// The first 16 hexadecimal digits of the SHA-256 of the text and the attached documents: which policy decided.
     #[must_use]
     pub fn digest(&self) -> &str {

@@ -1,6 +1,8 @@
 //! `ci-gateway policy …`: the policy as an artefact, looked at without a gateway.
 
 mod check;
+mod explain;
+mod options;
 mod paper;
 mod test;
 
@@ -14,7 +16,7 @@ use super::status::Status;
 use crate::domain::Mistakes;
 use crate::policy::Participation;
 
-/// Look at a policy without a gateway: check it, test it.
+/// Look at a policy without a gateway: check it, test it, ask it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct PolicyArgs {
     #[command(subcommand)]
@@ -25,12 +27,14 @@ pub(super) struct PolicyArgs {
 enum PolicyCommand {
     Check(check::CheckArgs),
     Test(test::TestArgs),
+    Explain(explain::ExplainArgs),
 }
 
 pub(super) fn run(args: &PolicyArgs) -> ExitCode {
     match &args.command {
         PolicyCommand::Check(args) => check::run(args),
         PolicyCommand::Test(args) => test::run(args),
+        PolicyCommand::Explain(args) => explain::run(args),
     }
 }
 

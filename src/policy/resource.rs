@@ -108,10 +108,18 @@ impl Pattern {
     /// The path is tried with and without its last slash: a deny for `bucket/<name>`, written without `/*`,
     /// must not deny less than its author thought.
     pub(super) fn matches(&self, resource: &Resource<'_>) -> bool {
-        let fits = |part: &Option<Box<str>>, text: &str| part.as_deref().is_none_or(|part| glob::fits(part, text));
+        self.matches_region(resource.region) && self.matches_bucket(resource)
+    }
+
+    /// Whether it takes in the region, as far as that alone is concerned.
+    pub(super) fn matches_region(&self, region: &Region) -> bool {
+        self.region.as_deref().is_none_or(|part| glob::fits(part, region.as_str()))
+    }
+
+    /// Whether it takes in the bucket, if that lies in the right region.
+    pub(super) fn matches_bucket(&self, resource: &Resource<'_>) -> bool {
         let bare = resource.path.strip_suffix('/').unwrap_or(&resource.path);
-        fits(&self.region, resource.region.as_str())
-            && fits(&self.app_id, resource.bucket.app_id().as_str())
+        self.app_id.as_deref().is_none_or(|part| glob::fits(part, resource.bucket.app_id().as_str()))
             && self.path.as_deref().is_none_or(|path| {
                 let path = with_app_id(path, resource);
                 glob::fits(&path, &resource.path) || glob::fits(&path, bare)
@@ -131,6 +139,12 @@ impl Pattern {
         covers(&self.region, &other.region)
             && covers(&self.app_id, &other.app_id)
             && self.path.as_deref().is_none_or(covers_path)
+    }
+
+    /// The region and the bucket, as far as they are written out.
+    pub(super) fn named(&self) -> impl Iterator<Item = &str> {
+        let bucket = self.path.as_deref().and_then(named_bucket);
+        self.region.as_deref().into_iter().chain(bucket).filter(|name| !name.contains(['*', '$']))
     }
 
     /// Refuses an account that is not the one in the bucket's own name.

@@ -1,0 +1,161 @@
+//! `policy explain` and `policy who-can`: the program itself, over files.
+
+use serde_json::{Value, json};
+
+use crate::support::process::{Ended, run};
+
+const POLICY: &str = r#"version = "2.0"
+
+[groups]
+speech = ["alice", "bob"]
+
+[users]
+carol = ["ci:CreateAsrBucket"]
+
+[[statement]]
+id = "speech-in-chongqing"
+effect = "allow"
+principal = ["group:speech", "user:dan"]
+action = "ci:*Asr*"
+resource = "qcs::ci:ap-chongqing::bucket/test-*/*"
+condition = { ip_equal = { "qcs:ip" = ["10.0.0.0/8"] } }
+
+[[statement]]
+id = "reds-look"
+effect = "allow"
+principal = "*"
+action = "ci:Describe*"
+resource = "*"
+not_after = 2030-01-01T00:00:00Z
+condition = { string_equal = { "token:team" = "red" } }
+
+[[statement]]
+id = "not-bob"
+effect = "deny"
+principal = ["user:bob", "group:contractors"]
+action = "*"
+resource = "*"
+"#;
+
+struct Policy {
+    folder: tempfile::TempDir,
+}
+
+impl Policy {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("p.toml"), text).unwrap();
+        Self { folder }
+    }
+
+    fn file(&self) -> String {
+        self.folder.path().join("p.toml").display().to_string()
+    }
+
+    fn ask(&self, command: &str, options: &[&str]) -> Ended {
+        let file = self.file();
+        run(&[&["policy", command, file.as_str()], options].concat())
+    }
+
+    fn json(&self, command: &str, options: &[&str], status: i32) -> Value {
+        let ended = self.ask(command, &[options, &["--json"]].concat()).expect(status);
+        assert_eq!((ended.stderr.as_str(), ended.stdout.lines().count()), ("", 1), "{ended:?}");
+        serde_json::from_str(&ended.stdout).unwrap()
+    }
+}
+
+const CREATE: [&str; 6] = ["--action", "ci:CreateAsrBucket", "--bucket", "test-1234567890", "--region", "ap-chongqing"];
+
+fn explain(caller: &str, more: &[&'static str]) -> Vec<String> {
+    ["--caller", caller].iter().chain(&CREATE).chain(more).map(|word| (*word).to_owned()).collect()
+}
+
+fn words(options: &[String]) -> Vec<&str> {
+    options.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn a_permit_is_explained_with_status_0_and_the_statement_that_made_it() {
+    let policy = Policy::new(POLICY);
+    let ended = policy.ask("explain", &words(&explain("alice", &["--ip", "10.1.2.3"]))).expect(0);
+    assert_eq!(ended.stderr, "");
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert!(lines[0].starts_with("PERMIT  by speech-in-chongqing"), "{ended:?}");
+    assert!(lines[1].starts_with("alice: ci:CreateAsrBucket on test-1234567890 in ap-chongqing, at 20"), "{ended:?}");
+    let file = policy.file();
+    let [titles, decides, other] = [lines[3], lines[4], lines[5]];
+    assert_eq!(titles.split_whitespace().collect::<Vec<_>>(), ["statement", "where", "effect", "via", "part"]);
+    assert!(decides.starts_with(">  speech-in-chongqing"), "{decides}");
+    assert!(decides.contains(&format!("{file}:9")) && decides.contains("group:speech"), "{decides}");
+    assert!(decides.ends_with("matches") && other.ends_with("is about other actions"), "{ended:?}");
+    assert_eq!(titles.find("where"), decides.find(&file));
+    assert!(!ended.stdout.contains('\x1b'), "{ended:?}");
+}
+
+#[test]
+fn a_denial_is_explained_with_status_2() {
+    let policy = Policy::new(POLICY);
+    let ended = policy.ask("explain", &words(&explain("alice", &["--ip", "192.0.2.1"]))).expect(2);
+    assert!(ended.stdout.starts_with("DENIED  no statement allows it\n"), "{ended:?}");
+    assert!(ended.stdout.contains("condition not met: ip_equal qcs:ip = [\"10.0.0.0/8\"]"), "{ended:?}");
+    let ended = policy.ask("explain", &words(&explain("bob", &["--ip", "10.1.2.3"]))).expect(2);
+    assert!(ended.stdout.starts_with("DENIED  by not-bob  a statement denies it\n"), "{ended:?}");
+    let nobody = Policy::new("");
+    let ended = nobody.ask("explain", &words(&explain("zoe", &[]))).expect(2);
+    assert!(ended.stdout.ends_with("No statement concerns zoe.\n"), "{ended:?}");
+}
+
+#[test]
+fn groups_claims_time_and_address_are_those_that_are_given() {
+    let policy = Policy::new(POLICY);
+    let describe =
+        ["--caller", "zoe", "--action", "ci:DescribeAsrBuckets", "--bucket", "a-1", "--region", "ap-beijing"];
+    let with = |more: &[&'static str], status| policy.json("explain", &[&describe[..], more].concat(), status);
+    let permit = with(&["--claim", "team=red", "--at", "2029-12-31T00:00:00+08:00"], 0);
+    assert_eq!((&permit["decision"], &permit["statement"]), (&json!("permit"), &json!("reds-look")));
+    assert_eq!((&permit["at"], &permit["ip"]), (&json!("2029-12-30T16:00:00Z"), &json!(null)));
+    let part = json!({
+        "statement": "reds-look", "place": policy.file(), "line": 17, "effect": "allow", "principal": "*",
+        "part": "matches", "detail": "matches", "decides": true,
+    });
+    assert_eq!(permit["parts"], json!([part]));
+    assert_eq!(with(&["--claim", "team=[\"blue\",\"red\"]", "--at", "2029-01-01T00:00:00Z"], 0)["decision"], "permit");
+    let ended = with(&["--claim", "team=red", "--at", "2030-01-01T00:00:01Z"], 2);
+    assert_eq!((&ended["decision"], &ended["parts"][0]["part"]), (&json!("denied"), &json!("ended")));
+    assert_eq!(with(&["--at", "2029-01-01T00:00:00Z"], 2)["parts"][0]["part"], "condition_not_met");
+    let contractor = with(&["--claim", "team=red", "--groups", "x,contractors"], 2);
+    assert_eq!((&contractor["statement"], &contractor["groups"]), (&json!("not-bob"), &json!(["x", "contractors"])));
+}
+
+#[test]
+fn a_line_of_users_is_shown_as_what_it_is() {
+    let ended = Policy::new(POLICY).ask("explain", &words(&explain("carol", &[]))).expect(0);
+    let line = ended.stdout.lines().find(|line| line.starts_with('>')).unwrap();
+    assert_eq!(
+        line.split_whitespace().collect::<Vec<_>>(),
+        [">", "users.carol", "[users]", "allow", "user:carol", "matches"]
+    );
+}
+
+#[test]
+fn options_that_cannot_be_read_are_all_named_with_status_64() {
+    let policy = Policy::new(POLICY);
+    let wrong = ["--caller", "a", "--action", "ci:CreateAsrBuckt", "--bucket", "test", "--region", "AP-chongqing"];
+    let ended = policy.ask("explain", &wrong).expect(64);
+    let lines: Vec<&str> = ended.stderr.lines().collect();
+    assert!(lines[0].starts_with("--action: ") && lines[0].contains("did you mean `ci:CreateAsrBucket`?"), "{ended:?}");
+    assert!(lines[1].starts_with("--bucket: ") && lines[1].contains("the APPID is missing"), "{ended:?}");
+    assert!(lines[2].starts_with("--region: "), "{ended:?}");
+    assert_eq!((lines[3..].join(""), ended.stdout.as_str()), ("3 problems".to_owned(), ""));
+    assert_eq!(policy.json("explain", &wrong, 64)["mistakes"][0]["place"], "--action");
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_is_told_with_every_mistake_and_status_64() {
+    let policy = Policy::new("[users]\nalice = [\"ci:CreateAsrBuckt\"]\nbob = 7\n");
+    let ended = policy.ask("explain", &words(&explain("alice", &[]))).expect(64);
+    let file = policy.file();
+    for part in [format!("{file}:2:10: "), format!("{file}:3:"), "did you mean `ci:CreateAsrBucket`?".to_owned()] {
+        assert!(ended.stderr.contains(&part), "{part} in {ended:?}");
+    }
+}
