@@ -20,6 +20,7 @@ mod reader;
 mod findings;
 mod review;
 mod cases;
+mod who_can;
 
 #[cfg(test)]
 mod rules;
@@ -44,6 +45,7 @@ pub use index::Via;
 pub use resource::Resource;
 pub use review::{Remark, Weight};
 pub use statement::Effect;
+pub use who_can::{Denial, Grant, Holder, Member, Said, WhoCan, Wish};
 
 use decision::Ground;
 use index::{Entry, Index};

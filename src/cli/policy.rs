@@ -5,6 +5,7 @@ mod explain;
 mod options;
 mod paper;
 mod test;
+mod who_can;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ enum PolicyCommand {
     Check(check::CheckArgs),
     Test(test::TestArgs),
     Explain(explain::ExplainArgs),
+    WhoCan(who_can::WhoCanArgs),
 }
 
 pub(super) fn run(args: &PolicyArgs) -> ExitCode {
@@ -35,6 +37,7 @@ pub(super) fn run(args: &PolicyArgs) -> ExitCode {
         PolicyCommand::Check(args) => check::run(args),
         PolicyCommand::Test(args) => test::run(args),
         PolicyCommand::Explain(args) => explain::run(args),
+        PolicyCommand::WhoCan(args) => who_can::run(args),
     }
 }
 

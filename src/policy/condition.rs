@@ -8,6 +8,7 @@ mod key;
 mod operator;
 mod wanted;
 
+use core::net::IpAddr;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -26,7 +27,7 @@ use wanted::Value;
 
 /// Whether a condition holds for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Met {
+pub(super) enum Met {
     Yes,
     No,
     /// The request has nothing that could be compared.
@@ -94,7 +95,21 @@ impl Test {
 
     /// Whether it holds for `question`.
     fn met(&self, question: &Question<'_>) -> Met {
-        let found = self.key.find(question);
+        self.met_by(self.key.find(question))
+    }
+
+    /// Whether it holds for every request from `ip` at `now`; `None` if that is not known of it, or depends on the
+    /// caller.
+    pub(super) fn settled(&self, ip: Option<IpAddr>, now: Option<Timestamp>) -> Option<Met> {
+        let value = match &self.key {
+            Key::Ip => Value::Ip(ip?.to_canonical()),
+            Key::CurrentTime => Value::Time(now?),
+            Key::Claim(_) => return None,
+        };
+        Some(self.met_by(Found::One(value)))
+    }
+
+    fn met_by(&self, found: Found<'_>) -> Met {
         if let Wanted::Absent(absent) = self.wanted {
             return Met::from(Some(matches!(found, Found::Nothing) == absent));
         }
@@ -162,6 +177,11 @@ impl Condition {
     /// `qcs:current_time`.
     pub(super) fn ends(&self) -> Option<Timestamp> {
         self.0.iter().filter_map(Test::ends).min()
+    }
+
+    /// Its parts, in the order of their texts.
+    pub(super) fn tests(&self) -> &[Test] {
+        &self.0
     }
 
     /// Whether all of it holds; what does not hold comes before what is unclear.

@@ -30,6 +30,23 @@ pub(super) fn fits(pattern: &str, text: &str) -> bool {
     pattern.get(p..).is_some_and(|rest| rest.iter().all(|byte| *byte == b'*'))
 }
 
+/// Whether some text fits both patterns.
+///
+/// With a `*` in each, all that stands between the first and the last of one has its place in the `*` of the other, so
+/// only the ends have to agree.
+pub(super) fn meet(a: &str, b: &str) -> bool {
+    let (Some((a_begins, _)), Some((b_begins, _))) = (a.split_once('*'), b.split_once('*')) else {
+        return fits(a, b) || fits(b, a);
+    };
+    let (a_ends, b_ends) = (after_last_star(a), after_last_star(b));
+    (a_begins.starts_with(b_begins) || b_begins.starts_with(a_begins))
+        && (a_ends.ends_with(b_ends) || b_ends.ends_with(a_ends))
+}
+
+fn after_last_star(pattern: &str) -> &str {
+    pattern.rsplit_once('*').map_or(pattern, |(_, end)| end)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -74,6 +91,19 @@ mod tests {
         #[test]
         fn the_fast_way_agrees_with_the_definition(pattern in "[ab*]{0,9}", text in "[ab]{0,9}") {
             prop_assert_eq!(fits(&pattern, &text), naive(pattern.as_bytes(), text.as_bytes()));
+        }
+
+        #[test]
+        fn patterns_meet_if_a_text_fits_both(a in "[ab*]{0,4}", b in "[ab*]{0,4}") {
+            // A text that fits both needs no more than the letters of both.
+            let mut texts = vec![String::new()];
+            for _ in 0..8 {
+                let longer: Vec<_> = texts.iter().flat_map(|text| ["a", "b"].map(|more| text.clone() + more)).collect();
+                texts.extend(longer);
+                texts.sort_unstable();
+                texts.dedup();
+            }
+            prop_assert_eq!(meet(&a, &b), texts.iter().any(|text| fits(&a, text) && fits(&b, text)));
         }
     }
 }

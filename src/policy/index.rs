@@ -38,13 +38,17 @@ impl Entry {
         self.effect
     }
 
+    pub(super) fn is_about(&self, action: Action) -> bool {
+        self.actions.contains(action)
+    }
+
     pub(super) fn statement(&self) -> &Arc<Statement> {
         &self.statement
     }
 
     /// How the statement takes part in the decision about `question`.
     pub(super) fn part(&self, question: &Question<'_>) -> Part<'_> {
-        if self.actions.contains(question.action) { self.statement.part(question) } else { Part::OtherAction }
+        if self.is_about(question.action) { self.statement.part(question) } else { Part::OtherAction }
     }
 }
 
@@ -123,6 +127,11 @@ impl Index {
     /// The names of the lines of `[users]`, in no order.
     pub(super) fn short_forms(&self) -> impl Iterator<Item = &Arc<str>> {
         self.users.iter().filter(|(_, user)| !user.short_form.is_empty()).map(|(name, _)| &name.0)
+    }
+
+    /// The user's line in `[users]` as a statement's name.
+    pub(super) fn line_of(&self, user: &str) -> Option<&Arc<str>> {
+        self.users.get_key_value(user).map(|(name, _)| &name.0)
     }
 }
 

@@ -34,17 +34,17 @@ impl<'a> Resource<'a> {
     /// All of `bucket`, which lies in `region`.
     #[must_use]
     pub fn bucket(bucket: &'a Bucket, region: &'a Region) -> Self {
-        let name = bucket.as_str();
-        let mut path = String::with_capacity(ROOT.len() + name.len() + 1);
-        path.push_str(ROOT);
-        path.push_str(name);
-        path.push('/');
-        Self { bucket, region, path }
+        Self { bucket, region, path: path_of(bucket) }
     }
 
     pub(super) fn parts(&self) -> (&'a Bucket, &'a Region) {
         (self.bucket, self.region)
     }
+}
+
+/// The path in resources that is all of `bucket`: `bucket/<name>/`.
+pub(super) fn path_of(bucket: &Bucket) -> String {
+    [ROOT, bucket.as_str(), "/"].concat()
 }
 
 impl fmt::Display for Resource<'_> {
@@ -108,7 +108,7 @@ impl Pattern {
     /// The path is tried with and without its last slash: a deny for `bucket/<name>`, written without `/*`,
     /// must not deny less than its author thought.
     pub(super) fn matches(&self, resource: &Resource<'_>) -> bool {
-        self.matches_region(resource.region) && self.matches_bucket(resource)
+        self.matches_region(resource.region) && self.matches_bucket(resource.bucket, &resource.path)
     }
 
     /// Whether it takes in the region, as far as that alone is concerned.
@@ -116,13 +116,13 @@ impl Pattern {
         self.region.as_deref().is_none_or(|part| glob::fits(part, region.as_str()))
     }
 
-    /// Whether it takes in the bucket, if that lies in the right region.
-    pub(super) fn matches_bucket(&self, resource: &Resource<'_>) -> bool {
-        let bare = resource.path.strip_suffix('/').unwrap_or(&resource.path);
-        self.app_id.as_deref().is_none_or(|part| glob::fits(part, resource.bucket.app_id().as_str()))
+    /// Whether it takes in the bucket, whose [`path_of`] is `full`, if it lies in the right region.
+    pub(super) fn matches_bucket(&self, bucket: &Bucket, full: &str) -> bool {
+        let bare = full.strip_suffix('/').unwrap_or(full);
+        self.app_id.as_deref().is_none_or(|part| glob::fits(part, bucket.app_id().as_str()))
             && self.path.as_deref().is_none_or(|path| {
-                let path = with_app_id(path, resource);
-                glob::fits(&path, &resource.path) || glob::fits(&path, bare)
+                let path = with_app_id(path, bucket);
+                glob::fits(&path, full) || glob::fits(&path, bare)
             })
     }
 
@@ -139,6 +139,11 @@ impl Pattern {
         covers(&self.region, &other.region)
             && covers(&self.app_id, &other.app_id)
             && self.path.as_deref().is_none_or(covers_path)
+    }
+
+    /// The region as it is written; `None` for all.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.region.as_deref()
     }
 
     /// The region and the bucket, as far as they are written out.
@@ -176,8 +181,8 @@ impl fmt::Display for Pattern {
 }
 
 /// The path with [`APP_ID`] replaced, which copies nothing where it does not stand.
-fn with_app_id<'p>(path: &'p str, resource: &Resource<'_>) -> Cow<'p, str> {
-    if path.contains('$') { path.replace(APP_ID, resource.bucket.app_id().as_str()).into() } else { path.into() }
+fn with_app_id<'p>(path: &'p str, bucket: &Bucket) -> Cow<'p, str> {
+    if path.contains('$') { path.replace(APP_ID, bucket.app_id().as_str()).into() } else { path.into() }
 }
 
 /// What is left of a path without an end that means nothing: a bucket is matched with and without its last slash.

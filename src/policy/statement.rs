@@ -93,6 +93,11 @@ impl Statement {
         self.not_after.into_iter().chain(by_condition).min()
     }
 
+    /// The parts of its condition, all of which have to hold.
+    pub(super) fn tests(&self) -> &[Test] {
+        self.condition.as_ref().map_or(&[], |condition| condition.tests())
+    }
+
     /// How it takes part in a decision about an action that is one of its own. `not_after` is the last moment at which
     /// it does, whether it allows or denies.
     pub(super) fn part(&self, question: &Question<'_>) -> Part<'_> {

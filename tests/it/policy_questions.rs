@@ -159,3 +159,57 @@ fn a_policy_that_cannot_be_read_is_told_with_every_mistake_and_status_64() {
         assert!(ended.stderr.contains(&part), "{part} in {ended:?}");
     }
 }
+
+const WHO: [&str; 4] = ["--action", "ci:CreateAsrBucket", "--bucket", "test-1234567890"];
+
+#[test]
+fn who_can_lists_principals_with_their_statements_and_what_these_depend_on() {
+    let policy = Policy::new(POLICY);
+    let ended = policy.ask("who-can", &WHO).expect(0);
+    let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told: Vec<String> = ended.stdout.lines().map(squeezed).collect();
+    let file = policy.file();
+    let ip = "if ip_equal qcs:ip = [\"10.0.0.0/8\"]";
+    assert!(told[0].starts_with("ci:CreateAsrBucket on test-1234567890 in any region, at 20"), "{ended:?}");
+    let expected = [
+        "",
+        "can statement where depends on",
+        &format!("group:speech speech-in-chongqing {file}:9 in ap-chongqing; {ip}"),
+        "alice",
+        "bob: denied by not-bob",
+        "user:carol users.carol [users]",
+        &format!("user:dan speech-in-chongqing {file}:9 in ap-chongqing; {ip}"),
+        "",
+        "Denied, also if they are one of those above:",
+        "",
+        "cannot statement where depends on",
+        &format!("group:contractors not-bob {file}:26"),
+        &format!("user:bob not-bob {file}:26"),
+    ];
+    assert_eq!(told[1..], expected);
+    let nobody = Policy::new("").ask("who-can", &WHO).expect(0);
+    assert!(nobody.stdout.ends_with("\n\nNobody can.\n"), "{nobody:?}");
+}
+
+#[test]
+fn who_can_tells_programs_the_same() {
+    let policy = Policy::new(POLICY);
+    let told = policy.json("who-can", &[&WHO[..], &["--region", "ap-chongqing", "--ip", "10.0.0.1"]].concat(), 0);
+    let grant = json!({
+        "statement": "speech-in-chongqing", "place": policy.file(), "line": 9, "regions": [], "conditions": [],
+        "until": null, "unless": [],
+    });
+    let members = json!([{ "name": "alice", "denied_by": null }, { "name": "bob", "denied_by": "not-bob" }]);
+    assert_eq!(told["allowed"][0], json!({ "principal": "group:speech", "grants": [grant], "members": members }));
+    let principals = |list: &Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|one| one["principal"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(principals(&told["allowed"]), ["group:speech", "user:carol", "user:dan"]);
+    assert_eq!(principals(&told["denied"]), ["group:contractors", "user:bob"]);
+    let elsewhere = policy.json("who-can", &[&WHO[..], &["--region", "ap-beijing"]].concat(), 0);
+    assert_eq!(principals(&elsewhere["allowed"]), ["user:carol"]);
+    assert_eq!(
+        policy.json("who-can", &[&WHO[..2], &["--bucket", "x"]].concat(), 64)["mistakes"][0]["place"],
+        "--bucket"
+    );
+}
