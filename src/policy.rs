@@ -21,6 +21,7 @@ mod findings;
 mod review;
 mod cases;
 mod who_can;
+mod diff;
 
 #[cfg(test)]
 mod rules;
@@ -39,6 +40,7 @@ use sha2::{Digest, Sha256};
 pub use candidate::{Candidate, Change, Opinion};
 pub use cases::{Answer, Case, Cases, Expected, Listed, Report};
 pub use decision::{Decision, Denied, Permit, Verdict};
+pub use diff::{Diff, Difference, Resources, Row, Ruling};
 pub use document::Format;
 pub use explanation::{Explanation, How, Participation};
 pub use index::Via;

@@ -1,6 +1,7 @@
 //! `ci-gateway policy …`: the policy as an artefact, looked at without a gateway.
 
 mod check;
+mod diff;
 mod explain;
 mod options;
 mod paper;
@@ -17,7 +18,7 @@ use super::status::Status;
 use crate::domain::Mistakes;
 use crate::policy::Participation;
 
-/// Look at a policy without a gateway: check it, test it, ask it.
+/// Look at a policy without a gateway: check it, test it, ask it, compare it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct PolicyArgs {
     #[command(subcommand)]
@@ -30,6 +31,7 @@ enum PolicyCommand {
     Test(test::TestArgs),
     Explain(explain::ExplainArgs),
     WhoCan(who_can::WhoCanArgs),
+    Diff(diff::DiffArgs),
 }
 
 pub(super) fn run(args: &PolicyArgs) -> ExitCode {
@@ -38,6 +40,7 @@ pub(super) fn run(args: &PolicyArgs) -> ExitCode {
         PolicyCommand::Test(args) => test::run(args),
         PolicyCommand::Explain(args) => explain::run(args),
         PolicyCommand::WhoCan(args) => who_can::run(args),
+        PolicyCommand::Diff(args) => diff::run(args),
     }
 }
 

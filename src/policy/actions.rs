@@ -6,7 +6,7 @@ use super::findings::{Flaw, quoted};
 use super::glob;
 
 /// A set of the gateway's actions: bit `n` stands for the action whose index is `n`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Actions(u32);
 
 impl Actions {
@@ -40,6 +40,16 @@ impl Actions {
     /// The actions of both sets.
     pub(super) fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// The actions of one set and not of the other.
+    pub(super) fn unlike(self, other: Self) -> Self {
+        Self(self.0 ^ other.0)
+    }
+
+    /// Whether the sets have an action in common.
+    pub(super) fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// Whether there is none.

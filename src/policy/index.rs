@@ -129,6 +129,16 @@ impl Index {
         self.users.iter().filter(|(_, user)| !user.short_form.is_empty()).map(|(name, _)| &name.0)
     }
 
+    /// What concerns the user by name.
+    pub(super) fn user(&self, name: &str) -> Option<&User> {
+        self.users.get(name)
+    }
+
+    /// What concerns the group.
+    pub(super) fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.get(name).map(AsRef::as_ref)
+    }
+
     /// The user's line in `[users]` as a statement's name.
     pub(super) fn line_of(&self, user: &str) -> Option<&Arc<str>> {
         self.users.get_key_value(user).map(|(name, _)| &name.0)

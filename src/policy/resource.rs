@@ -11,10 +11,10 @@ use super::glob;
 /// How resources are written, for hints.
 pub(super) const SPELLING: &str = "write `*`, or six parts as in `qcs::ci:REGION:uid/APPID:bucket/NAME-APPID/*`";
 
-const ROOT: &str = "bucket/";
+pub(super) const ROOT: &str = "bucket/";
 
 /// The APPID of the bucket that is asked about.
-const APP_ID: &str = "${app_id}";
+pub(super) const APP_ID: &str = "${app_id}";
 /// CAM's variables for its own sub-accounts, which our callers are not.
 const UNKNOWN_VARIABLES: [&str; 2] = ["${uin}", "${owner_uin}"];
 
@@ -57,12 +57,15 @@ impl fmt::Display for Resource<'_> {
 /// The resources of a statement: `None` in a part stands for all.
 ///
 /// INVARIANT: some bucket of some region can match; a pattern that none can is refused when it is read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Pattern {
     region: Option<Box<str>>,
     app_id: Option<Box<str>>,
     path: Option<Box<str>>,
 }
+
+/// All buckets of all regions.
+pub(super) static ALL: Pattern = Pattern { region: None, app_id: None, path: None };
 
 impl Pattern {
     /// Reads `*` or CAM's six parts, `qcs:<project>:<service>:<region>:<account>:<path>`.
@@ -146,10 +149,40 @@ impl Pattern {
         self.region.as_deref()
     }
 
+    /// The account as it is written; `None` for all.
+    pub(super) fn app_id(&self) -> Option<&str> {
+        self.app_id.as_deref()
+    }
+
+    /// The path as it is written; `None` for all.
+    pub(super) fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// The bucket that is meant, if it is only one.
+    pub(super) fn one_bucket(&self) -> Option<&str> {
+        let alone = self.app_id.as_deref().is_none_or(|app_id| !app_id.contains('*'));
+        let name = self.path.as_deref().and_then(named_bucket);
+        // `bucket/a-1` is that bucket alone, with or without what follows its slash.
+        name.filter(|name| alone && !name.contains('$'))
+    }
+
     /// The region and the bucket, as far as they are written out.
     pub(super) fn named(&self) -> impl Iterator<Item = &str> {
         let bucket = self.path.as_deref().and_then(named_bucket);
         self.region.as_deref().into_iter().chain(bucket).filter(|name| !name.contains(['*', '$']))
+    }
+
+    /// Whether some bucket may match both; `false` only if none can.
+    pub(super) fn may_meet(&self, other: &Self) -> bool {
+        let meet = |ours: &Option<Box<str>>, theirs: &Option<Box<str>>| {
+            ours.as_deref().zip(theirs.as_deref()).is_none_or(|(ours, theirs)| glob::meet(ours, theirs))
+        };
+        // Of paths only the beginnings: their ends are matched in more than one way.
+        let (ours, theirs) = (begins(self.path()), begins(other.path()));
+        meet(&self.region, &other.region)
+            && meet(&self.app_id, &other.app_id)
+            && (ours.starts_with(theirs) || theirs.starts_with(ours))
     }
 
     /// Refuses an account that is not the one in the bucket's own name.
@@ -178,6 +211,13 @@ impl fmt::Display for Pattern {
         }
         write!(f, ":{}", path.as_deref().unwrap_or("*"))
     }
+}
+
+/// A path up to what can vary in it.
+fn begins(path: Option<&str>) -> &str {
+    let path = path.and_then(|path| path.split(['*', '$']).next()).unwrap_or_default();
+    // The slash at the end may be left out.
+    path.strip_suffix('/').unwrap_or(path)
 }
 
 /// The path with [`APP_ID`] replaced, which copies nothing where it does not stand.

@@ -1,0 +1,141 @@
+//! When a statement holds, apart from caller, action and resource; and what a set of them comes to.
+
+use jiff::Timestamp;
+
+/// Tests that all have to hold, and a last moment.
+///
+/// Tests are known by their texts and taken as independent of each other, so conditions that only happen to mean the
+/// same count as different.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Guard<'p> {
+    /// In order, each once.
+    tests: Vec<&'p str>,
+    until: Option<Timestamp>,
+}
+
+impl<'p> Guard<'p> {
+    pub(super) fn new(tests: impl Iterator<Item = &'p str>, until: Option<Timestamp>) -> Self {
+        let mut tests: Vec<&str> = tests.collect();
+        tests.sort_unstable();
+        tests.dedup();
+        Self { tests, until }
+    }
+
+    /// Whether `wider` holds whenever this does.
+    fn is_within(&self, wider: &Self) -> bool {
+        let as_long = wider.until.is_none_or(|end| self.until.is_some_and(|ours| ours <= end));
+        as_long && wider.tests.iter().all(|test| self.tests.binary_search(test).is_ok())
+    }
+
+    /// What holds when both do.
+    fn and(&self, other: &Self) -> Self {
+        let tests = self.tests.iter().chain(&other.tests).copied();
+        Self::new(tests, self.until.into_iter().chain(other.until).min())
+    }
+
+    fn is_always(&self) -> bool {
+        self.tests.is_empty() && self.until.is_none()
+    }
+
+    /// `if …, until …`; empty for always.
+    fn told(&self) -> String {
+        let conditions = (!self.tests.is_empty()).then(|| format!("if {}", self.tests.join(" and ")));
+        let until = self.until.map(|end| format!("until {end}"));
+        conditions.into_iter().chain(until).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// When a caller may do something: the guards of the allows and of the denies that match.
+///
+/// INVARIANT: no allow is within another or within a deny, no deny is within another, and both are in order. As guards
+/// only grow narrower by more tests and earlier ends, this form is the only one of its kind for the allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Access<'p> {
+    allows: Vec<Guard<'p>>,
+    denies: Vec<Guard<'p>>,
+}
+
+impl<'p> Access<'p> {
+    pub(super) fn new(allows: Vec<Guard<'p>>, denies: Vec<Guard<'p>>) -> Self {
+        let denies = widest(denies);
+        let mut allows = widest(allows);
+        allows.retain(|allow| !denies.iter().any(|deny| allow.is_within(deny)));
+        Self { allows, denies }
+    }
+
+    pub(super) fn is_never(&self) -> bool {
+        self.allows.is_empty()
+    }
+
+    /// Whether both permit the same requests. Denies count as far as something is allowed.
+    pub(super) fn permits_as(&self, other: &Self) -> bool {
+        self.allows == other.allows && self.allows.iter().all(|allow| self.taken(allow) == other.taken(allow))
+    }
+
+    /// What the denies take from one allow.
+    fn taken(&self, allow: &Guard<'p>) -> Vec<Guard<'p>> {
+        widest(self.denies.iter().map(|deny| allow.and(deny)).collect())
+    }
+
+    /// In words: `always`, `never`, or on what it depends.
+    pub(super) fn told(&self) -> String {
+        let denies: Vec<&Guard<'p>> = self.denies.iter().collect();
+        match (self.allows.as_slice(), denies.as_slice()) {
+            ([], _) => "never".to_owned(),
+            ([allow], []) if allow.is_always() => "always".to_owned(),
+            ([allow], denies) if allow.is_always() => format!("always{}", unless(denies)),
+            (allows, denies) => {
+                let allows: Vec<String> = allows.iter().map(Guard::told).collect();
+                format!("{}{}", allows.join(", or "), unless(denies))
+            }
+        }
+    }
+}
+
+fn unless(denies: &[&Guard<'_>]) -> String {
+    let told: Vec<String> = denies.iter().map(|deny| deny.told()).collect();
+    if told.is_empty() { String::new() } else { format!(", but not {}", told.join(", nor ")) }
+}
+
+/// Those that are not within another, in order.
+fn widest(mut guards: Vec<Guard<'_>>) -> Vec<Guard<'_>> {
+    guards.sort_unstable();
+    guards.dedup();
+    let within = |guard: &Guard<'_>| guards.iter().any(|other| other != guard && guard.is_within(other));
+    let keep: Vec<bool> = guards.iter().map(|guard| !within(guard)).collect();
+    guards.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(guard, _)| guard).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(tests: &[&'static str], until: Option<i64>) -> Guard<'static> {
+        Guard::new(tests.iter().copied(), until.map(|second| Timestamp::from_second(second).unwrap()))
+    }
+
+    fn access(allows: &[Guard<'static>], denies: &[Guard<'static>]) -> Access<'static> {
+        Access::new(allows.to_vec(), denies.to_vec())
+    }
+
+    #[test]
+    fn what_is_within_another_says_nothing_more() {
+        let always = guard(&[], None);
+        let (a, ab) = (guard(&["a"], None), guard(&["a", "b"], Some(7)));
+        assert_eq!(access(&[ab.clone(), always.clone(), a.clone()], &[]), access(&[always.clone()], &[]));
+        assert_eq!(access(&[a.clone(), ab.clone()], &[]), access(&[a.clone()], &[]));
+        assert!(access(&[a.clone(), ab.clone()], &[a.clone()]).is_never());
+        assert_eq!(access(&[always.clone()], &[]).told(), "always");
+        assert_eq!(access(&[ab], &[]).told(), "if a and b until 1970-01-01T00:00:07Z");
+        assert_eq!(access(&[always], &[a]).told(), "always, but not if a");
+    }
+
+    #[test]
+    fn a_deny_counts_as_far_as_something_is_allowed() {
+        let (a, b, ab) = (guard(&["a"], None), guard(&["b"], None), guard(&["a", "b"], None));
+        let allows = [a.clone()];
+        assert!(access(&allows, &[b.clone()]).permits_as(&access(&allows, &[ab.clone()])));
+        assert!(!access(&allows, &[b]).permits_as(&access(&allows, &[])));
+        assert!(access(&[], &[ab]).permits_as(&access(&[], &[a])));
+    }
+}
