@@ -35,7 +35,6 @@ mod https;
 mod key;
 mod mtls;
 mod policy;
-mod policy_questions;
 mod reload;
 mod secrets;
 mod serve;

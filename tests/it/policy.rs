@@ -1,6 +1,8 @@
 //! `policy …`: the policy as an artefact, looked at without a gateway.
 
 mod check;
+mod diff;
+mod questions;
 mod test;
 
 use serde_json::Value;
