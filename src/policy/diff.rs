@@ -16,14 +16,14 @@ mod tests;
 #[cfg(test)]
 mod exactness;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use compare::{Ground, Pair};
-use roster::{NONE, Roster, Set, Terms};
+use roster::{NONE, Roster, Rule, Set, Terms};
 use samples::Samples;
 
 use super::Policy;
-use super::index::Via;
+use super::index::{Rank, Via};
 use crate::domain::Action;
 
 /// How many pairs of callers are looked at for denies that matter to both together.
@@ -32,7 +32,7 @@ const MOST_PAIRS: usize = 20_000;
 /// What differs between two policies.
 #[derive(Debug, Default)]
 pub struct Diff {
-    /// Everyone first, then groups, then users.
+    /// Everyone first, then groups, then users; then those who are two of them at once.
     pub rows: Vec<Row>,
     /// Whether every case was compared; else there may be more differences than these.
     pub complete: bool,
@@ -43,7 +43,7 @@ pub struct Diff {
 pub struct Row {
     /// Which way it goes.
     pub kind: Difference,
-    /// Who, as a policy writes it; more than one have the same grants.
+    /// Who, as a policy writes it.
     pub principals: Vec<String>,
     /// If it concerns only those who are also one of these.
     pub together_with: Vec<String>,
@@ -81,7 +81,7 @@ impl Difference {
 }
 
 /// The buckets that a difference is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Resources {
     /// As a policy writes them.
     pub pattern: String,
@@ -96,7 +96,7 @@ pub struct Resources {
 pub struct Ruling {
     /// `always`, `never`, or on what it depends.
     pub when: String,
-    /// Through which statements.
+    /// Through which statements, those of the first callers if there are many.
     pub statements: Vec<String>,
 }
 
@@ -119,7 +119,8 @@ impl Policy {
             progress(n, subjects.len());
             comparison.compare(subject);
         }
-        comparison.diff
+        let Diff { rows, complete } = comparison.diff;
+        Diff { rows: rows::merged(rows), complete }
     }
 }
 
@@ -132,6 +133,14 @@ struct Subject<'p> {
     principals: Vec<Via<'p>>,
     /// The other half, if it is about two principals that meet in one caller.
     together_with: Vec<Via<'p>>,
+}
+
+impl Subject<'_> {
+    /// The order in which differences are told, which does not depend on how the policies are held in memory.
+    fn rank(&self) -> (bool, Option<Rank<'_>>, Option<Rank<'_>>) {
+        let [first, other] = [&self.principals, &self.together_with].map(|all| all.first().map(Via::rank));
+        (!self.together_with.is_empty(), first, other)
+    }
 }
 
 struct Comparison<'p> {
@@ -175,6 +184,7 @@ impl<'p> Comparison<'p> {
         let pairs = self.pairs(&groups, &users);
         subjects.extend(pairs);
         subjects.retain(|subject| subject.whole.0 != subject.whole.1);
+        subjects.sort_by(|a, b| a.rank().cmp(&b.rank()));
         subjects
     }
 
@@ -201,11 +211,9 @@ impl<'p> Comparison<'p> {
         let of_groups = groups.iter().map(|class| (class, groups.iter().chain(users).collect::<Vec<_>>()));
         let of_users = users.iter().map(|class| (class, groups.iter().collect::<Vec<_>>()));
         for ((ours, principals), others) in of_groups.chain(of_users) {
-            if !self.denies_changed(*ours) {
-                continue;
-            }
-            for (theirs, together_with) in others {
-                if ours == theirs || !(self.allows(theirs.0) || self.allows(theirs.1)) {
+            let denies = self.changed_denies(*ours);
+            for (theirs, together_with) in others.into_iter().filter(|_| !denies.is_empty()) {
+                if ours == theirs || !(self.allows(theirs.0, &denies) || self.allows(theirs.1, &denies)) {
                     continue;
                 }
                 if subjects.len() == MOST_PAIRS {
@@ -221,13 +229,21 @@ impl<'p> Comparison<'p> {
         subjects
     }
 
-    fn denies_changed(&self, (old, new): Pair) -> bool {
-        let denies = |set| self.terms.rules(set).iter().filter(|rule| rule.denies);
-        old != new && !denies(old).eq(denies(new))
+    /// The denies that stand on one side only.
+    fn changed_denies(&self, (old, new): Pair) -> Vec<Rule> {
+        let of = |set| self.terms.rules(set).iter().filter(|rule| rule.denies).copied().collect::<BTreeSet<_>>();
+        if old == new { Vec::new() } else { of(old).symmetric_difference(&of(new)).copied().collect() }
     }
 
-    fn allows(&self, set: Set) -> bool {
-        self.terms.rules(set).iter().any(|rule| !rule.denies)
+    /// Whether the set allows something that one of `denies` may take.
+    fn allows(&self, set: Set, denies: &[Rule]) -> bool {
+        let pattern = |rule: &Rule| self.terms.patterns.get(rule.pattern);
+        let meet = |allow: &Rule, deny: &Rule| {
+            let patterns = pattern(allow).zip(pattern(deny));
+            allow.actions.meets(deny.actions) && patterns.is_some_and(|(ours, theirs)| ours.may_meet(theirs))
+        };
+        let allows = self.terms.rules(set).iter().filter(|rule| !rule.denies);
+        allows.into_iter().any(|allow| denies.iter().any(|deny| meet(allow, deny)))
     }
 
     fn with_everyone(&mut self, (old, new): Pair) -> Pair {
@@ -245,15 +261,11 @@ impl<'p> Comparison<'p> {
 }
 
 /// The principals of either policy; one that a policy does not name has no rules there.
-fn classes<'p>(
-    old: &std::collections::HashMap<&'p str, Set>,
-    new: &std::collections::HashMap<&'p str, Set>,
-    via: fn(&'p str) -> Via<'p>,
-) -> Classes<'p> {
+fn classes<'p>(old: &HashMap<&'p str, Set>, new: &HashMap<&'p str, Set>, via: fn(&'p str) -> Via<'p>) -> Classes<'p> {
     let mut classes = Classes::new();
     let names: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
     for name in names {
-        let set = |sets: &std::collections::HashMap<&'p str, Set>| sets.get(name).copied().unwrap_or(NONE);
+        let set = |sets: &HashMap<&'p str, Set>| sets.get(name).copied().unwrap_or(NONE);
         classes.entry((set(old), set(new))).or_default().push(via(name));
     }
     classes

@@ -63,6 +63,20 @@ pub enum Via<'p> {
     Group(&'p str),
 }
 
+/// The place of a principal among others: its kind, and its name.
+pub(super) type Rank<'p> = (u8, &'p str);
+
+impl Via<'_> {
+    /// The order in which people are told of principals: everyone, groups, users, each by name.
+    pub(super) fn rank(&self) -> Rank<'_> {
+        match self {
+            Self::Everyone => (0, ""),
+            Self::Group(name) => (1, name),
+            Self::User(name) => (2, name),
+        }
+    }
+}
+
 impl fmt::Display for Via<'_> {
     /// As a policy writes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -269,20 +269,12 @@ impl<'p> WhoCan<'p> {
     }
 
     fn in_order(mut self) -> Self {
-        self.allowed.sort_by_key(|holder| place(holder.principal));
-        self.denied.sort_by_key(|denial| place(denial.principal));
+        self.allowed.sort_by(|a, b| a.principal.rank().cmp(&b.principal.rank()));
+        self.denied.sort_by(|a, b| a.principal.rank().cmp(&b.principal.rank()));
         for holder in &mut self.allowed {
             holder.members.sort_by_key(|member| member.name);
         }
         self
-    }
-}
-
-fn place(principal: Via<'_>) -> (u8, &str) {
-    match principal {
-        Via::Everyone => (0, ""),
-        Via::Group(name) => (1, name),
-        Via::User(name) => (2, name),
     }
 }
 

@@ -33,12 +33,11 @@ impl<'p> Guard<'p> {
         Self::new(tests, self.until.into_iter().chain(other.until).min())
     }
 
-    fn is_always(&self) -> bool {
-        self.tests.is_empty() && self.until.is_none()
-    }
-
-    /// `if …, until …`; empty for always.
+    /// `if …`, `until …`, both, or `always`.
     fn told(&self) -> String {
+        if self.tests.is_empty() && self.until.is_none() {
+            return "always".to_owned();
+        }
         let conditions = (!self.tests.is_empty()).then(|| format!("if {}", self.tests.join(" and ")));
         let until = self.until.map(|end| format!("until {end}"));
         conditions.into_iter().chain(until).collect::<Vec<_>>().join(" ")
@@ -79,22 +78,14 @@ impl<'p> Access<'p> {
 
     /// In words: `always`, `never`, or on what it depends.
     pub(super) fn told(&self) -> String {
-        let denies: Vec<&Guard<'p>> = self.denies.iter().collect();
-        match (self.allows.as_slice(), denies.as_slice()) {
-            ([], _) => "never".to_owned(),
-            ([allow], []) if allow.is_always() => "always".to_owned(),
-            ([allow], denies) if allow.is_always() => format!("always{}", unless(denies)),
-            (allows, denies) => {
-                let allows: Vec<String> = allows.iter().map(Guard::told).collect();
-                format!("{}{}", allows.join(", or "), unless(denies))
-            }
+        let allows: Vec<String> = self.allows.iter().map(Guard::told).collect();
+        let denies: Vec<String> = self.denies.iter().map(Guard::told).collect();
+        match (allows.is_empty(), denies.is_empty()) {
+            (true, _) => "never".to_owned(),
+            (false, true) => allows.join(", or "),
+            (false, false) => format!("{}, but not {}", allows.join(", or "), denies.join(", nor ")),
         }
     }
-}
-
-fn unless(denies: &[&Guard<'_>]) -> String {
-    let told: Vec<String> = denies.iter().map(|deny| deny.told()).collect();
-    if told.is_empty() { String::new() } else { format!(", but not {}", told.join(", nor ")) }
 }
 
 /// Those that are not within another, in order.
@@ -114,28 +105,28 @@ mod tests {
         Guard::new(tests.iter().copied(), until.map(|second| Timestamp::from_second(second).unwrap()))
     }
 
-    fn access(allows: &[Guard<'static>], denies: &[Guard<'static>]) -> Access<'static> {
-        Access::new(allows.to_vec(), denies.to_vec())
+    fn access(allows: &[&Guard<'static>], denies: &[&Guard<'static>]) -> Access<'static> {
+        let cloned = |guards: &[&Guard<'static>]| guards.iter().map(|guard| (*guard).clone()).collect();
+        Access::new(cloned(allows), cloned(denies))
     }
 
     #[test]
     fn what_is_within_another_says_nothing_more() {
         let always = guard(&[], None);
         let (a, ab) = (guard(&["a"], None), guard(&["a", "b"], Some(7)));
-        assert_eq!(access(&[ab.clone(), always.clone(), a.clone()], &[]), access(&[always.clone()], &[]));
-        assert_eq!(access(&[a.clone(), ab.clone()], &[]), access(&[a.clone()], &[]));
-        assert!(access(&[a.clone(), ab.clone()], &[a.clone()]).is_never());
-        assert_eq!(access(&[always.clone()], &[]).told(), "always");
-        assert_eq!(access(&[ab], &[]).told(), "if a and b until 1970-01-01T00:00:07Z");
-        assert_eq!(access(&[always], &[a]).told(), "always, but not if a");
+        assert_eq!(access(&[&ab, &always, &a], &[]), access(&[&always], &[]));
+        assert_eq!(access(&[&a, &ab], &[]), access(&[&a], &[]));
+        assert!(access(&[&a, &ab], &[&a]).is_never());
+        assert_eq!(access(&[&always], &[]).told(), "always");
+        assert_eq!(access(&[&ab], &[]).told(), "if a and b until 1970-01-01T00:00:07Z");
+        assert_eq!(access(&[&always], &[&a]).told(), "always, but not if a");
     }
 
     #[test]
     fn a_deny_counts_as_far_as_something_is_allowed() {
         let (a, b, ab) = (guard(&["a"], None), guard(&["b"], None), guard(&["a", "b"], None));
-        let allows = [a.clone()];
-        assert!(access(&allows, &[b.clone()]).permits_as(&access(&allows, &[ab.clone()])));
-        assert!(!access(&allows, &[b]).permits_as(&access(&allows, &[])));
-        assert!(access(&[], &[ab]).permits_as(&access(&[], &[a])));
+        assert!(access(&[&a], &[&b]).permits_as(&access(&[&a], &[&ab])));
+        assert!(!access(&[&a], &[&b]).permits_as(&access(&[&a], &[])));
+        assert!(access(&[], &[&ab]).permits_as(&access(&[], &[&a])));
     }
 }

@@ -1,6 +1,6 @@
 //! Differences, told in few rows: like callers, like actions, and places by the patterns that describe them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::compare::{Cell, Change, Ground, Place};
 use super::guard::Access;
@@ -15,6 +15,9 @@ use crate::policy::{Policy, Resource};
 const MOST_CALLERS: usize = 4;
 /// Of places that no pattern describes, how many are told.
 const MOST_EXAMPLES: usize = 5;
+
+/// In place of the other statements.
+const MORE: &str = "…";
 
 type Places = BTreeSet<Place>;
 
@@ -56,6 +59,48 @@ pub(super) fn of(
         .collect();
     rows.sort_by_key(|row| row.kind);
     rows
+}
+
+/// Rows that differ in their callers alone become one; the first keeps its place.
+pub(super) fn merged(rows: Vec<Row>) -> Vec<Row> {
+    let mut merged: Vec<Row> = Vec::new();
+    let mut known = HashMap::new();
+    for row in rows {
+        let who = if row.together_with.is_empty() { Vec::new() } else { row.principals.clone() };
+        let what = (row.kind, row.actions.clone(), row.resources.clone(), row.old.when.clone(), row.new.when.clone());
+        let place = *known.entry((who, what)).or_insert(merged.len());
+        match merged.get_mut(place) {
+            Some(same) => same.take_in(row),
+            None => merged.push(row),
+        }
+    }
+    merged
+}
+
+impl Row {
+    /// Takes in the callers of another that is otherwise alike.
+    fn take_in(&mut self, other: Self) {
+        if other.together_with.is_empty() {
+            self.principals.extend(other.principals);
+        }
+        self.together_with.extend(other.together_with);
+        self.old.take_in(other.old);
+        self.new.take_in(other.new);
+    }
+}
+
+impl Ruling {
+    fn take_in(&mut self, other: Self) {
+        for statement in other.statements {
+            if !self.statements.contains(&statement) {
+                match self.statements.len() {
+                    few if few < MOST_CALLERS => self.statements.push(statement),
+                    MOST_CALLERS => self.statements.push(MORE.to_owned()),
+                    _ => {}
+                }
+            }
+        }
+    }
 }
 
 fn kind(change: &Change<'_>) -> Difference {
@@ -146,7 +191,7 @@ fn through(
         }
     }
     if subject.principals.len() > MOST_CALLERS && !names.is_empty() {
-        names.push("…".to_owned());
+        names.push(MORE.to_owned());
     }
     names
 }

@@ -100,13 +100,15 @@ fn what_groups_give_their_members_counts_as_theirs() {
         told(&members("'a', 'b'"), &members("'b'")),
         ["loses user:a: ci:CreateAsrBucket on *: always [statement 1] -> never []"]
     );
-    // Told once, of the group.
+    // A group that no statement named had no members.
     assert_eq!(
         told("[groups]\ng = ['a', 'b']\n", &members("'a', 'b'")),
-        [
-            "gains group:g: ci:CreateAsrBucket on *: never [] -> always [statement 1]",
-            "gains user:a, user:b: ci:CreateAsrBucket on *: never [] -> always [statement 1]",
-        ]
+        ["gains group:g, user:a, user:b: ci:CreateAsrBucket on *: never [] -> always [statement 1]"]
+    );
+    // What the group gains is told of its members with it.
+    assert_eq!(
+        told(&members("'a', 'b'"), &(members("'a', 'b'") + &allow("'group:g'", "'ci:DeleteAsrBucket'", "'*'"))),
+        ["gains group:g: ci:DeleteAsrBucket on *: never [] -> always [statement 2]"]
     );
 }
 
@@ -119,6 +121,17 @@ fn callers_and_actions_with_the_same_difference_stand_in_one_row() {
     assert_eq!(
         told(&allow("'*'", "'ci:CreateAsrBucket'", A), &(allow("'*', 'user:z'", "'ci:*AsrBucket'", A))),
         ["gains *: ci:DeleteAsrBucket on qcs::ci:::bucket/a-1/*: never [] -> always [statement 1]"]
+    );
+}
+
+#[test]
+fn callers_with_other_grants_and_the_same_difference_stand_in_one_row_too() {
+    let old = allow("'user:a', 'user:b'", CREATE, A) + &allow("'user:b'", "'ci:DeleteAsrBucket'", "'*'");
+    assert_eq!(
+        told(&old, &(old.clone() + &deny("'*'", CREATE, A))),
+        [
+            "loses user:a, user:b: ci:CreateAsrBucket on qcs::ci:::bucket/a-1/*: always [statement 1] -> never [statement 3]"
+        ]
     );
 }
 
