@@ -22,8 +22,8 @@ const MOST_NAMES: usize = 6;
 
 /// Say who gains and who loses which access, by what the policies mean and not by their texts.
 ///
-/// Conditions are compared by their texts. Exit status: 0 no difference, 2 a difference, 64 a policy that cannot be
-/// read.
+/// Conditions are compared by their texts. Exit status: 0 no difference, 2 a difference, 1 if none was found but not
+/// every case could be compared, 64 a policy that cannot be read.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct DiffArgs {
     /// The policy file that is in force, TOML or JSON
@@ -46,7 +46,12 @@ pub(super) fn run(args: &DiffArgs) -> ExitCode {
     let diff = old.diff(&new, &mut |done, all| progress.tell(done, all));
     progress.wipe();
     print(&if args.json { format!("{}\n", as_json(&old, &new, &diff)) } else { for_people(&diff, Paper::new()) });
-    if diff.rows.is_empty() { Status::Fine } else { Status::SaidNo }.into()
+    match (diff.rows.is_empty(), diff.complete) {
+        (false, _) => Status::SaidNo,
+        (true, true) => Status::Fine,
+        (true, false) => Status::Failure,
+    }
+    .into()
 }
 
 /// Both, or the mistakes of both.
@@ -88,7 +93,7 @@ impl Progress {
 
 fn as_json(old: &Policy, new: &Policy, diff: &Diff) -> Value {
     json!({
-        "same": diff.rows.is_empty(),
+        "same": diff.rows.is_empty() && diff.complete,
         "complete": diff.complete,
         "old": old.digest(),
         "new": new.digest(),
@@ -111,8 +116,10 @@ fn row_as_json(Row { kind, principals, together_with, actions, resources, old, n
 }
 
 fn for_people(diff: &Diff, paper: Paper) -> String {
-    let mut text = if diff.rows.is_empty() {
+    let mut text = if diff.rows.is_empty() && diff.complete {
         format!("{}\n", paper.ink(Ink::Green, "No difference: every caller may do what it could before."))
+    } else if diff.rows.is_empty() {
+        "No difference was found.\n".to_owned()
     } else {
         let titles = ["", "who", "action", "resource", "old", "new"].map(|title| (Ink::Dim, title.to_owned()));
         let rows: Vec<Vec<Cell>> = [titles.to_vec()].into_iter().chain(diff.rows.iter().map(row)).collect();

@@ -194,3 +194,17 @@ fn a_deny_that_takes_from_callers_who_are_also_someone_else_is_told_with_both() 
         ]
     );
 }
+
+#[test]
+fn patterns_too_wild_to_be_told_apart_are_compared_by_samples_and_that_is_said() {
+    let wild = |n: usize| {
+        let part =
+            |n: usize| ["ab", "cd", "ef", "gh"].iter().cycle().skip(n).take(4).copied().collect::<Vec<_>>().join("*");
+        let patterns: Vec<String> = (0..n).map(|n| format!("'qcs::ci:::bucket/*{}*{n}*'", part(n))).collect();
+        policy(&allow("'user:a'", "'*'", &patterns.join(", ")))
+    };
+    let diff = wild(11).diff(&wild(12), &mut |_, _| {});
+    assert!(!diff.complete);
+    assert_eq!(diff.rows.len(), 1);
+    assert!(wild(12).diff(&wild(12), &mut |_, _| {}).complete);
+}

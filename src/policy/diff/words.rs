@@ -118,7 +118,8 @@ impl Language<'_> {
         let mut open = VecDeque::from([(String::new(), self.start())]);
         while let Some((word, place)) = open.pop_front() {
             if seen.len() > MOST_PLACES {
-                return (self.with_literals(found), false);
+                let plain = self.whole.iter().flat_map(|machine| self.plain(machine));
+                return (self.with_literals(found.into_values().chain(plain)), false);
             }
             if (self.is_word)(&word) {
                 found.entry(self.fits(&word, &place)).or_insert_with(|| word.clone());
@@ -133,13 +134,19 @@ impl Language<'_> {
                 }
             }
         }
-        (self.with_literals(found), true)
+        (self.with_literals(found.into_values()), true)
     }
 
-    fn with_literals(&self, found: HashMap<Fits, String>) -> Vec<String> {
-        let words: BTreeSet<String> =
-            found.into_values().chain(self.literals.iter().map(|&word| word.into())).collect();
+    fn with_literals(&self, found: impl Iterator<Item = String>) -> Vec<String> {
+        let words: BTreeSet<String> = found.chain(self.literals.iter().map(|&word| word.into())).collect();
         words.into_iter().collect()
+    }
+
+    /// Words that fit a pattern if every `*` stands for nothing, or the last for a number.
+    fn plain(&self, machine: &Machine) -> impl Iterator<Item = String> {
+        let text: String = machine.bytes().map(char::from).collect();
+        let name = text.strip_prefix(self.before).unwrap_or(&text).trim_end_matches('/');
+        [name.to_owned(), format!("{name}-0")].into_iter().filter(|word| (self.is_word)(word))
     }
 
     /// The bytes that patterns name, and of letters and digits one that none names: the others are like it.

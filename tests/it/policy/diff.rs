@@ -140,6 +140,19 @@ fn programs_are_told_the_same() {
 }
 
 #[test]
+fn a_comparison_that_cannot_be_complete_is_no_yes() {
+    let odd = |resource: &str| {
+        format!(
+            "version = '2.0'\n[[statement]]\neffect = 'allow'\nprincipal = '*'\naction = '*'\nresource = [{resource}]\n"
+        )
+    };
+    let variable = "'*', 'qcs::ci:::bucket/${app_id}-x-*'";
+    let (ended, _) = diff(&odd("'*'"), &odd(variable), &[]);
+    let said = "No difference was found.\nNot every case could be compared: there may be more differences.\n";
+    assert_eq!(ended.expect(1).stdout, said);
+}
+
+#[test]
 fn mistakes_of_both_files_are_told_with_status_64() {
     let (ended, [old, new]) = diff("[users]\na = 7\n", "version = \"3.0\"\n", &[]);
     let ended = ended.expect(64);
