@@ -22,8 +22,8 @@ const MOST_NAMES: usize = 6;
 
 /// Say who gains and who loses which access, by what the policies mean and not by their texts.
 ///
-/// Conditions are compared by their texts. Exit status: 0 no difference, 2 a difference, 1 if none was found but not
-/// every case could be compared, 64 a policy that cannot be read.
+/// Conditions are compared by their texts. Exit status: 0 whether they differ or not, with `--exit-code` 2 if they do; 1 if
+/// no difference was found but not every case could be compared; 64 a policy that cannot be read.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct DiffArgs {
     /// The policy file that is in force, TOML or JSON
@@ -35,6 +35,9 @@ pub(super) struct DiffArgs {
     /// Print the result as one JSON object on standard output
     #[arg(long)]
     json: bool,
+    /// Say it by the exit status too: 2 if they differ
+    #[arg(long)]
+    exit_code: bool,
 }
 
 pub(super) fn run(args: &DiffArgs) -> ExitCode {
@@ -47,8 +50,8 @@ pub(super) fn run(args: &DiffArgs) -> ExitCode {
     progress.wipe();
     print(&if args.json { format!("{}\n", as_json(&old, &new, &diff)) } else { for_people(&diff, Paper::new()) });
     match (diff.rows.is_empty(), diff.complete) {
-        (false, _) => Status::SaidNo,
-        (true, true) => Status::Fine,
+        (false, _) if args.exit_code => Status::SaidNo,
+        (false, _) | (true, true) => Status::Fine,
         (true, false) => Status::Failure,
     }
     .into()

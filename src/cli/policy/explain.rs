@@ -16,7 +16,8 @@ use crate::policy::{Context, Effect, Explanation, Participation, Policy, Resourc
 
 /// Decide one question as the gateway would, and show how each statement took part.
 ///
-/// Exit status: 0 permit, 2 denied, 64 a policy or an option that cannot be read.
+/// Exit status: 0 whatever the decision, with `--exit-code` 2 if it is denied; 64 a policy or an option that cannot be
+/// read.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ExplainArgs {
     /// The policy file, TOML or JSON; documents that it attaches are read too
@@ -49,6 +50,9 @@ pub(super) struct ExplainArgs {
     /// Print the result as one JSON object on standard output
     #[arg(long)]
     json: bool,
+    /// Say it by the exit status too: 2 if it is denied
+    #[arg(long)]
+    exit_code: bool,
 }
 
 /// One question, whole.
@@ -73,7 +77,8 @@ pub(super) fn run(args: &ExplainArgs) -> ExitCode {
     } else {
         for_people(&question, &explanation, Paper::new())
     });
-    if explanation.decision().verdict() == Verdict::Permit { Status::Fine } else { Status::SaidNo }.into()
+    let denied = explanation.decision().verdict() != Verdict::Permit;
+    if denied && args.exit_code { Status::SaidNo } else { Status::Fine }.into()
 }
 
 fn question(args: &ExplainArgs, policy: &Policy) -> Result<Question, Mistakes> {
