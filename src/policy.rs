@@ -127,7 +127,7 @@ impl Policy {
         let mut parts = Vec::new();
         let decision =
             self.decided(&question, |via, entry, part| parts.push((via, Arc::clone(entry.statement()), part)));
-        let short_form = self.index.short_form(caller, action);
+        let short_form = self.index.short_form(caller).map(|(name, actions)| (name, actions.contains(action)));
         Explanation::new(decision, &parts, short_form)
     }
 
@@ -145,7 +145,10 @@ impl Policy {
                 keep_first(first, entry.statement());
             }
         }
-        let short_form = || self.index.short_form(question.caller, question.action);
+        let short_form = || {
+            let line = self.index.short_form(question.caller);
+            line.filter(|(_, actions)| actions.contains(question.action)).map(|(name, _)| name)
+        };
         let ground = match (deny, allow.map(|first: &Statement| &first.name).or_else(short_form)) {
             (Some(deny), _) => Ground::Denied(Arc::clone(&deny.name)),
             (None, Some(allow)) => Ground::Allowed(Arc::clone(allow)),

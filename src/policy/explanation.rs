@@ -96,11 +96,11 @@ impl From<Part<'_>> for How {
 }
 
 impl Explanation {
-    /// In the order of the file; a line of `[users]` that allows the action comes last.
+    /// In the order of the file; a line of `[users]`, which comes with whether it allows the action, is last.
     pub(super) fn new(
         decision: Decision,
         parts: &[(Via<'_>, Arc<Statement>, Part<'_>)],
-        short_form: Option<&Arc<str>>,
+        short_form: Option<(&Arc<str>, bool)>,
     ) -> Self {
         let mut ordered: Vec<_> = parts.iter().collect();
         ordered.sort_by_key(|(via, statement, _)| (statement.position, *via));
@@ -116,14 +116,14 @@ impl Explanation {
                 decides: takes_part && decision.statement() == Some(&*statement.name),
             }
         });
-        let of_users = short_form.map(|name| Participation {
+        let of_users = short_form.map(|(name, allows)| Participation {
             statement: Arc::clone(name),
             stands: None,
             effect: Effect::Allow,
             via: name.replacen(super::index::SHORT_FORM, "user:", 1).into(),
-            how: How::Matches,
-            takes_part: true,
-            decides: decision.statement() == Some(&**name),
+            how: if allows { How::Matches } else { How::OtherAction },
+            takes_part: allows,
+            decides: allows && decision.statement() == Some(&**name),
         });
         let parts = of_statements.chain(of_users).collect();
         Self { decision, parts }

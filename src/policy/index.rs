@@ -115,10 +115,10 @@ impl Index {
         everyone.chain(own).chain(by_token)
     }
 
-    /// The name of the caller's line in `[users]`, if it allows the action.
-    pub(super) fn short_form(&self, caller: &Caller, action: Action) -> Option<&Arc<str>> {
+    /// The name of the caller's line in `[users]`, and what it allows.
+    pub(super) fn short_form(&self, caller: &Caller) -> Option<(&Arc<str>, Actions)> {
         let (name, user) = self.users.get_key_value(caller.name())?;
-        user.short_form.contains(action).then_some(&name.0)
+        (!user.short_form.is_empty()).then_some((&name.0, user.short_form))
     }
 }
 

@@ -128,6 +128,18 @@ fn groups_claims_time_and_address_are_those_that_are_given() {
 }
 
 #[test]
+fn a_line_of_users_about_other_actions_is_shown_too() {
+    let delete =
+        ["--caller", "carol", "--action", "ci:DeleteAiProcessBucket", "--bucket", "a-1", "--region", "ap-beijing"];
+    let told = Policy::new("[users]\ncarol = \"ci:CreateAsrBucket\"\n").json("explain", &delete, 0);
+    let part = json!({
+        "statement": "users.carol", "place": null, "line": null, "effect": "allow", "principal": "user:carol",
+        "part": "other_action", "detail": "is about other actions", "decides": false,
+    });
+    assert_eq!((&told["decision"], &told["parts"]), (&json!("denied"), &json!([part])));
+}
+
+#[test]
 fn a_line_of_users_is_shown_as_what_it_is() {
     let ended = Policy::new(POLICY).ask("explain", &words(&explain("carol", &[]))).expect(0);
     let line = ended.stdout.lines().find(|line| line.starts_with('>')).unwrap();
