@@ -32,6 +32,13 @@ impl Actions {
         Action::all().filter(|action| glob::fits(name, action.as_str())).fold(Self::default(), Self::with)
     }
 
+    /// The same if upper and lower case did not count.
+    pub(super) fn among_in_any_case(name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
+        let fits = |action: &Action| glob::fits(&name, &action.as_str().to_ascii_lowercase());
+        Action::all().filter(fits).fold(Self::default(), Self::with)
+    }
+
     /// Whether `action` is in the set.
     pub(super) fn contains(self, action: Action) -> bool {
         self.0 & Self::one(action).0 != 0

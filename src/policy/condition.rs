@@ -1,7 +1,8 @@
 //! The `condition` of a statement, compiled: when it takes part.
 //!
-//! Values of one key are OR, keys are AND, operators are AND. What is missing or of the wrong type is not guessed:
-//! the result is [`Met::Unclear`], with which an allow grants nothing and a deny denies.
+//! Values of one key are OR, keys are AND, operators are AND. A claim that is missing does not fit what is asked for
+//! ("equal" is not met, in an allow as in a deny). Where that would be a guess (a missing claim and "not equal", a value of
+//! the wrong type, an address that nobody knows) the result is [`Met::Unclear`]: an allow grants nothing, a deny denies.
 //! Source: <https://cloud.tencent.com/document/product/598/10608>.
 
 mod key;
@@ -110,13 +111,12 @@ impl Test {
     }
 
     fn met_by(&self, found: Found<'_>) -> Met {
-        if let Wanted::Absent(absent) = self.wanted {
-            return Met::from(Some(matches!(found, Found::Nothing) == absent));
-        }
-        match found {
-            Found::Nothing => self.without_value(),
-            Found::One(value) => self.compared(value),
-            Found::Several(list) => self.over(list),
+        match (found, &self.wanted) {
+            (Found::Unknown, _) => Met::Unclear,
+            (found, Wanted::Absent(absent)) => Met::from(Some(matches!(found, Found::Nothing) == *absent)),
+            (Found::Nothing, _) => self.without_value(),
+            (Found::One(value), _) => self.compared(value),
+            (Found::Several(list), _) => self.over(list),
         }
     }
 

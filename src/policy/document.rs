@@ -60,7 +60,7 @@ pub(super) enum Value<'t> {
 /// One key of a table.
 pub(super) struct Field<'t> {
     pub(super) key: Cow<'t, str>,
-    /// The byte at which the key stands; in JSON, its value.
+    /// The byte at which the key stands; in JSON, if it has escapes, its value.
     pub(super) at: usize,
     pub(super) node: Node<'t>,
 }

@@ -1,6 +1,6 @@
 //! Mistakes while they are collected: by the byte at which they stand, until all are known.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use super::review::{Remark, Weight};
 use crate::domain::{Mistake, nearest};
@@ -28,11 +28,6 @@ impl Flaw {
     /// The same advice, with `before` told first.
     pub(super) fn after(self, before: &str) -> Self {
         Self { what: format!("{before}: {}", self.what), ..self }
-    }
-
-    /// The same advice about something else.
-    pub(super) fn about(self, what: impl Into<String>) -> Self {
-        Self { what: what.into(), ..self }
     }
 
     /// `word` stands where one of `known` should.
@@ -72,13 +67,22 @@ pub(super) struct Findings<'t> {
     text: &'t str,
     place: &'t str,
     line_ends: OnceCell<Vec<usize>>,
+    /// A byte, and its column.
+    counted: Cell<(usize, usize)>,
     found: Vec<(usize, Mistake)>,
     remarks: Vec<Remark>,
 }
 
 impl<'t> Findings<'t> {
     pub(super) fn new(text: &'t str, place: &'t str) -> Self {
-        Self { text, place, line_ends: OnceCell::new(), found: Vec::new(), remarks: Vec::new() }
+        Self {
+            text,
+            place,
+            line_ends: OnceCell::new(),
+            counted: Cell::new((0, 1)),
+            found: Vec::new(),
+            remarks: Vec::new(),
+        }
     }
 
     /// Notes a flaw in what stands at byte `at`.
@@ -112,7 +116,11 @@ impl<'t> Findings<'t> {
         });
         let before = ends.partition_point(|end| *end < at);
         let begins = before.checked_sub(1).and_then(|last| ends.get(last)).map_or(0, |end| end + 1);
-        let column = self.text.get(begins..at).map_or(0, |text| text.chars().count()) + 1;
+        // Mistakes come mostly in order: in a file of one line, counting goes on where it stopped.
+        let (from, counted) =
+            Some(self.counted.get()).filter(|(from, _)| (begins..=at).contains(from)).unwrap_or((begins, 1));
+        let column = counted + self.text.get(from..at).map_or(0, |text| text.chars().count());
+        self.counted.set((at, column));
         (before + 1, column)
     }
 
@@ -157,7 +165,10 @@ mod tests {
     #[test]
     fn columns_count_characters_and_not_bytes() {
         let findings = Findings::new("ü = \"é\" x", "p");
-        assert_eq!((findings.position(0), findings.position(10)), ((1, 1), (1, 9)));
+        let positions = [0, 10, 0, 5, 10, 11].map(|at| findings.position(at));
+        assert_eq!(positions, [(1, 1), (1, 9), (1, 1), (1, 5), (1, 9), (1, 10)]);
+        let lines = Findings::new("é\né x\n", "p");
+        assert_eq!([2, 6, 3, 5].map(|at| lines.position(at)), [(1, 2), (2, 3), (2, 1), (2, 2)]);
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Asks {
         let from_ten = asked.ip.map(|ip| ip.starts_with("10."));
         let red = asked.team.map(|team| team == "red");
         match self {
-            Self::FromTen => from_ten == Some(true),
+            Self::FromTen => from_ten.unwrap_or(!allows),
             Self::NotFromTen => from_ten.map_or(!allows, |is| !is),
             Self::TeamRed => red == Some(true),
             Self::TeamNotRed => red.map_or(!allows, |is| !is),

@@ -90,6 +90,14 @@ impl Pattern {
             let hint = "leave the second part empty, as in `qcs::ci:…`: CAM has no projects any more";
             return Err(Unusable::Unclear(Flaw::new(what, hint)));
         }
+        if service.eq_ignore_ascii_case("ci") && service != "ci" {
+            let what = format!(
+                "whether the service {} of the resource {} is `ci` is not known",
+                quoted(service),
+                quoted(text)
+            );
+            return Err(Unusable::Unclear(Flaw::new(what, "write `ci`, as in `qcs::ci:…`")));
+        }
         if !service.is_empty() && !glob::fits(service, "ci") {
             let why = format!("its service is {}", quoted(service));
             return Err(Unusable::Foreign(never(text, why, "write `ci`, as in `qcs::ci:…`").into_flaw()));

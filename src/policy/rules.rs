@@ -233,6 +233,15 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
 fn a_mistake_knows_its_column() {
     let found = Policy::parse("[users]\nalice = [\"ci:*\", \"ci:CreateAsrBuckt\"]\n", "p", Format::Toml).unwrap_err();
     assert!(found.to_string().starts_with("p:2:18: `ci:CreateAsrBuckt` is no known action"), "{found}");
+    for (text, place) in [
+        ("{\"version\": \"2.0\",\n  \"users\" {}}", "p:2:11: not JSON"),
+        ("{\"usrs\":\n\n {}}", "p:1:2: unknown key `usrs`"),
+        ("{\"users\": {\"a\": \"*\", \"a\": \"*\"}}", "p:1:22: the key `a` stands here a second time"),
+    ] {
+        let found = Policy::parse(text, "p", Format::Json).unwrap_err();
+        assert!(found.to_string().starts_with(place), "{found}");
+    }
+    assert!(Policy::parse("\u{feff}{}", "p", Format::Json).is_ok());
     let found = Policy::parse("{\"users\":\n{\"é\": [\"ci:*\", 7]}}", "p", Format::Json).unwrap_err();
     assert!(found.to_string().starts_with("p:2:16: `é` is a number, not a string"), "{found}");
 }
@@ -340,6 +349,9 @@ fn not_after_is_one_moment_for_everyone() {
     }
     says(&mistakes(&with("not_after", "1801353600")), &["3: `not_after` is a number, not a date and time"]);
     toml(&with("not_after", "\"2027-01-31T00:00:00+08:00\""));
+    for never in ["9999-12-31T23:59:59Z", "\"9999-12-31T00:00:00+08:00\""] {
+        assert_eq!(alice(&toml(&with("not_after", never))), Verdict::Permit);
+    }
 }
 
 #[test]

@@ -133,5 +133,10 @@ pub(super) fn check_id(id: &str) -> Result<&str, Flaw> {
 /// The moment that a date and time with an offset names.
 pub(super) fn instant(time: &Datetime) -> Option<Timestamp> {
     // The same text is a moment of its own for each reader if it lacks the offset, or the day, or the time.
-    (time.date.is_some() && time.time.is_some() && time.offset.is_some()).then(|| time.to_string().parse().ok())?
+    if time.date.is_none() || time.time.is_none() || time.offset.is_none() {
+        return None;
+    }
+    // `9999-12-31T23:59:59Z` is how people write "never"; our clock ends a day before.
+    let never = time.date.is_some_and(|date| (date.year, date.month) == (9999, 12) && (30..=31).contains(&date.day));
+    time.to_string().parse().ok().or(never.then_some(Timestamp::MAX))
 }

@@ -98,6 +98,7 @@ async fn a_trusted_proxy_is_believed_about_the_last_client_before_it() {
         &["198.51.100.1", "203.0.113.7, 10.1.1.1"],
         &["::ffff:203.0.113.7"],
         &["203.0.113.7,127.0.0.1"],
+        &["unknown, 203.0.113.7"],
     ] {
         assert_eq!(world.answer(&said(lines)).await.status, 200, "{lines:?}");
     }
@@ -105,7 +106,6 @@ async fn a_trusted_proxy_is_believed_about_the_last_client_before_it() {
         &["203.0.113.7, 198.51.100.1"][..],
         &["203.0.113.7", "198.51.100.1"],
         &["203.0.113.7, unknown"],
-        &["unknown, 203.0.113.7"],
         &["203.0.113.7:80"],
         &["203.0.113.7,"],
         &["10.1.1.1"],

@@ -26,7 +26,10 @@ pub(in crate::policy) enum Key {
 
 /// What a request has under a key.
 pub(super) enum Found<'q> {
+    /// No value, and there need not be one.
     Nothing,
+    /// No value, though there is one in truth: every request comes from somewhere.
+    Unknown,
     One(Value<'q>),
     /// The members of a list, at least one.
     Several(&'q [Claim]),
@@ -50,7 +53,7 @@ impl Key {
 
     pub(super) fn find<'q>(&self, question: &Question<'q>) -> Found<'q> {
         match self {
-            Self::Ip => question.context.ip.map_or(Found::Nothing, |ip| Found::One(Value::Ip(ip.to_canonical()))),
+            Self::Ip => question.context.ip.map_or(Found::Unknown, |ip| Found::One(Value::Ip(ip.to_canonical()))),
             Self::CurrentTime => Found::One(Value::Time(question.context.now)),
             Self::Claim(name) => match question.caller.claim(name) {
                 None => Found::Nothing,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::domain::nearest;
 use crate::policy::findings::{Flaw, Unusable, quoted};
 
 use super::key::Key;
@@ -81,7 +82,7 @@ impl Operator {
                 format!("the operator {} is not evaluated here: no key has bytes", quoted(text)),
                 "compare texts with `string_equal`",
             ))),
-            (_, false) => Err(Unusable::Wrong(unknown(text, rest))),
+            (_, false) => Err(Unusable::Wrong(unknown(text))),
         }
     }
 
@@ -106,10 +107,27 @@ impl Operator {
     }
 }
 
-fn unknown(text: &str, name: &str) -> Flaw {
-    let known: Vec<&str> = OPERATORS.iter().map(|(name, ..)| *name).chain([NULL]).collect();
-    let flaw = Flaw::unknown("condition operator", name, &known);
-    if name == text { flaw } else { flaw.about(format!("unknown condition operator {}", quoted(text))) }
+/// A hint keeps prefix and suffix: without them the operator would mean something else.
+fn unknown(text: &str) -> Flaw {
+    let names = OPERATORS.iter().map(|(name, ..)| *name);
+    let spellings = names.flat_map(|name| {
+        ["", ALL_VALUES, ANY_VALUE]
+            .into_iter()
+            .flat_map(move |prefix| ["", IF_EXIST].map(|suffix| [prefix, name, suffix].concat()))
+    });
+    let known: Vec<String> = spellings.chain([NULL.to_owned()]).collect();
+    let what = format!("unknown condition operator {}", quoted(text));
+    match nearest(text, known.iter().map(String::as_str)) {
+        Some(known) => Flaw::new(what, format!("did you mean `{known}`?")),
+        None => {
+            let names: Vec<String> = OPERATORS.iter().map(|(name, ..)| quoted(name)).collect();
+            let hint = format!(
+                "known here: {}, `{NULL}`; before them `{ALL_VALUES}` or `{ANY_VALUE}`, after them `{IF_EXIST}`",
+                names.join(", ")
+            );
+            Flaw::new(what, hint)
+        }
+    }
 }
 
 impl fmt::Display for Operator {

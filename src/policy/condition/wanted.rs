@@ -162,12 +162,14 @@ fn pattern(pattern: &str) -> Result<Box<str>, Unreadable> {
 }
 
 fn number(text: &str) -> Result<f64, Unreadable> {
-    parsed_number(text).ok_or(Unreadable("write a number"))
+    parsed_number(text).ok_or(Unreadable("write a number below 2^53; longer ids are texts, for `string_equal`"))
 }
 
-/// Neither infinite nor `NaN`, with which nothing compares.
+/// The numbers that are what they are written as: beyond, two ids could be one (RFC 8259 section 6).
+const EXACT: std::ops::Range<f64> = -9_007_199_254_740_991.0..9_007_199_254_740_992.0;
+
 fn parsed_number(text: &str) -> Option<f64> {
-    text.parse::<f64>().ok().filter(|number| number.is_finite())
+    text.parse().ok().filter(|number| EXACT.contains(number))
 }
 
 fn time(text: &str) -> Result<Timestamp, Unreadable> {

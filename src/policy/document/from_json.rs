@@ -18,7 +18,8 @@ const HINT: &str = "texts and keys stand in double quotes, a comma between two e
 
 pub(super) fn read<'t>(text: &'t str, findings: &mut Findings<'_>) -> Option<Node<'t>> {
     let mut tree = Tree { text, findings, broken: false };
-    let root = match serde_json::from_str(text) {
+    // Some editors begin a file so; it is no part of JSON (RFC 8259 section 8.1).
+    let root = match serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text)) {
         Ok(raw) => tree.node(raw, 0),
         Err(why) => tree.not_json(0, &why),
     };
@@ -64,18 +65,29 @@ impl<'t> Tree<'t, '_, '_> {
             // JSON leaves open which of two counts (RFC 8259 section 4); TOML refuses by itself.
             if !seen.insert(key.clone()) {
                 let what = format!("the key {} stands here a second time", quoted(&key));
-                self.findings.add(node.at, Flaw::new(what, "keep one of the two"));
+                self.findings.add(self.key_at(&key, node.at), Flaw::new(what, "keep one of the two"));
             }
-            table.push(Field { key, at: node.at, node });
+            table.push(Field { at: self.key_at(&key, node.at), key, node });
         }
         Value::Table(table)
+    }
+
+    /// The byte at which a key stands, its quote included, or `otherwise`: one with escapes is a copy.
+    #[expect(clippy::ptr_arg, reason = "whether it is borrowed is what is asked")]
+    fn key_at(&self, key: &Cow<'_, str>, otherwise: usize) -> usize {
+        match key {
+            Cow::Borrowed(key) => (key.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize + 1),
+            Cow::Owned(_) => otherwise,
+        }
     }
 
     /// Notes what serde_json says about the piece at byte `at`, without the position at the end of its sentence.
     fn not_json(&mut self, at: usize, why: &serde_json::Error) -> Node<'t> {
         self.broken = true;
         let within = self.text.get(at..).unwrap_or_default().split_inclusive('\n').take(why.line().saturating_sub(1));
-        let at = at + within.map(str::len).sum::<usize>();
+        let line = at + within.map(str::len).sum::<usize>();
+        let wanted = (line + why.column().saturating_sub(1)).min(self.text.len());
+        let at = (line..=wanted).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(line);
         let sentence = why.to_string();
         let what = sentence.rsplit_once(" at line ").map_or(sentence.as_str(), |(what, _)| what);
         self.findings.add(at, Flaw::new(format!("not JSON: {what}"), HINT));

@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use super::super::actions::Actions;
 use super::super::document::{self, Field, Format, Node, Texts};
-use super::super::findings::{Findings, Flaw, quoted};
+use super::super::findings::{Findings, Flaw, Unusable, quoted};
 use super::super::principal::{self, Principal};
 use super::super::resource;
 use super::super::review::Weight;
-use super::super::statement::Statement;
+use super::super::statement::{Effect, Statement};
 use super::super::{Document, Documents};
 use super::parts::{Owner, Standing};
 use super::{ACTIONS, Reader, check_version, one_or_many};
-use crate::domain::{Action, nearest};
+use crate::domain::Action;
 
 const ATTACHMENT_KEYS: [&str; 2] = ["principal", "document"];
 const DOCUMENT_KEYS: [&str; 2] = ["version", "statement"];
@@ -109,7 +109,7 @@ impl<'t> Reader<'_, '_, 't> {
         let raw = self.raw_of_cam(node);
         let effect = self.effect(owner, raw.effect);
         let actions = self.some(owner, "action", ACTIONS, raw.action);
-        let actions = self.actions_among(&actions);
+        let actions = self.actions_among(&actions, Standing::Attached(effect.unwrap_or(Effect::Allow)));
         let resources = self.some(owner, "resource", resource::SPELLING, raw.resource);
         let Some(effect) = effect.filter(|_| !actions.is_empty()) else { return };
         let standing = Standing::Attached(effect);
@@ -141,19 +141,37 @@ impl<'t> Reader<'_, '_, 't> {
         raw
     }
 
-    /// The gateway's actions among those that are named. Cloud Infinite has others, but a name that is nearly one of
-    /// ours is worth a word.
-    fn actions_among(&mut self, texts: &Texts<'t>) -> Actions {
+    /// The gateway's actions among those that are named. Cloud Infinite has others, and sets of actions (`permid:`) that
+    /// are not known here; whether CAM minds upper and lower case is not known either.
+    fn actions_among(&mut self, texts: &Texts<'t>, standing: Standing) -> Actions {
         let mut all = Actions::default();
         for (at, text) in texts {
             let actions = Actions::among(text);
-            let name = text.strip_prefix("name/").unwrap_or(text);
-            if let Some(known) = nearest(name, Action::all().map(Action::as_str)).filter(|_| actions.is_empty()) {
-                let what = format!("{} is none of this gateway's actions and means nothing here", quoted(text));
-                self.findings.remark(*at, Weight::Note, Flaw::new(what, format!("did you mean `{known}`?")));
+            if actions.is_empty() {
+                self.none_of_ours(*at, text, standing);
             }
             all = all.and(actions);
         }
         all
     }
+
+    fn none_of_ours(&mut self, at: usize, text: &str, standing: Standing) {
+        let name = text.strip_prefix("name/").unwrap_or(text);
+        let but_for_case = !Actions::among_in_any_case(name).is_empty();
+        if but_for_case || name.starts_with("permid:") {
+            let flaw = Flaw::new(
+                format!("what {} means is not known here", quoted(text)),
+                "name the actions, as CAM lists them",
+            );
+            let _nothing: Option<()> = self.usable(at, standing, Err(Unusable::Unclear(flaw)));
+        } else if let Some(known) = slip_of(name) {
+            let what = format!("{} is none of this gateway's actions and means nothing here", quoted(text));
+            self.findings.remark(at, Weight::Note, Flaw::new(what, format!("did you mean `{known}`?")));
+        }
+    }
+}
+
+/// The action that somebody may have meant who slipped twice at most: other actions of Cloud Infinite are no slips.
+fn slip_of(name: &str) -> Option<&'static str> {
+    Action::all().map(Action::as_str).find(|known| strsim::osa_distance(name, known) <= 2)
 }

@@ -25,7 +25,7 @@ pub(super) struct Build {
     /// How many statements were met, those that were left out too.
     met: usize,
     /// The ids so far, and where each stands first.
-    ids: HashMap<Arc<str>, String>,
+    ids: HashMap<Arc<str>, usize>,
     mistakes: Vec<Mistake>,
     remarks: Vec<Remark>,
     /// The names and texts of what is attached.
@@ -39,15 +39,15 @@ impl Build {
         self.met
     }
 
-    /// Takes an id as it stands at `place`.
+    /// Takes an id as it stands at byte `at` of the policy's own text: attached statements have none.
     ///
     /// # Errors
     /// Where it stands already.
-    pub(super) fn take_id(&mut self, id: &Arc<str>, place: impl FnOnce() -> String) -> Result<(), String> {
+    pub(super) fn take_id(&mut self, id: &Arc<str>, at: usize) -> Result<(), usize> {
         match self.ids.entry(Arc::clone(id)) {
-            Slot::Occupied(taken) => Err(taken.get().clone()),
+            Slot::Occupied(taken) => Err(*taken.get()),
             Slot::Vacant(free) => {
-                free.insert(place());
+                free.insert(at);
                 Ok(())
             }
         }

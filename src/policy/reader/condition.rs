@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::super::condition::{Condition, Key, Kind, Operator, Test, Unreadable, Wanted, Written};
 use super::super::document::{Field, Node, Value};
 use super::super::findings::{Flaw, Unusable, quoted};
+use super::super::review::Weight;
 use super::super::statement::instant;
 use super::Reader;
 use super::parts::Standing;
@@ -16,11 +17,20 @@ const VALUES: &str = "write a value or a list of values, as in `[\"10.0.0.0/8\"]
 impl<'t> Reader<'_, '_, 't> {
     /// The condition; `Some(None)` if it asks nothing, `None` if a part of it cannot be used.
     pub(super) fn condition(&mut self, node: Node<'t>, standing: Standing) -> Option<Option<Box<Condition>>> {
-        let mut tests = Vec::new();
-        let mut usable = true;
+        let (mut tests, mut usable) = (Vec::new(), true);
+        // CAM exports empty ones; whoever writes one here has perhaps forgotten what it should ask.
+        if standing == Standing::Own && is_empty(&node) {
+            let flaw = Flaw::new("`condition` asks nothing", "remove it, or write what it should ask");
+            self.findings.remark(node.at, Weight::Warning, flaw);
+        }
         for Field { key, at, node } in node.fields("condition", self.findings) {
             let operator = self.usable(at, standing, Operator::parse(&key));
-            for field in node.fields(&key, self.findings) {
+            if is_empty(&node) {
+                let what = format!("{} compares nothing", quoted(&key));
+                self.findings.add(at, Flaw::new(what, "write a key and its values, or remove it"));
+            }
+            let fields = node.fields(&key, self.findings);
+            for field in fields {
                 let test = operator.and_then(|operator| self.test(operator, field, standing));
                 usable &= test.is_some();
                 tests.extend(test);
@@ -97,4 +107,8 @@ fn in_utc(written: Written<'_>) -> Written<'_> {
     }
     let time = written.parse::<DateTime>().and_then(|time| time.to_zoned(TimeZone::UTC));
     time.map_or(written, |time| Written::Owned(time.timestamp().to_string()))
+}
+
+fn is_empty(node: &Node<'_>) -> bool {
+    matches!(&node.value, Value::Table(fields) if fields.is_empty())
 }

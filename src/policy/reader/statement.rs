@@ -72,10 +72,10 @@ impl<'t> Reader<'_, '_, 't> {
             return unnamed();
         };
         let Some(id) = self.checked(at, &id) else { return unnamed() };
-        let findings = &*self.findings;
-        if let Err(first) = self.build.take_id(&id, || format!("line {}", findings.position(at).0)) {
+        if let Err(first) = self.build.take_id(&id, at) {
+            let (first, _) = self.findings.position(first);
             let what = format!("the id {} is used a second time", quoted(&id));
-            self.findings.add(at, Flaw::new(what, format!("the first is on {first}; ids are unique")));
+            self.findings.add(at, Flaw::new(what, format!("the first is on line {first}; ids are unique")));
         }
         id
     }

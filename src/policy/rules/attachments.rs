@@ -36,7 +36,7 @@ fn a_document_that_cam_exports_means_what_it_means_there_as_far_as_our_actions_g
     )
     .unwrap();
     assert_eq!(policy.statements(), 2);
-    assert!(policy.remarks().iter().any(|remark| remark.to_string().contains("`ci:CreateAsrJobs`")));
+    assert_eq!(policy.remarks(), []);
     let name = |n| Some(format!("cam/a.json statement {n}"));
     assert_eq!(platform(&policy, AUDIO, "test-1"), (Verdict::Permit, name(2)));
     assert_eq!(platform(&policy, AUDIO, "prod-1"), (Verdict::DeniedByStatement, name(3)));
@@ -67,6 +67,24 @@ fn an_allow_that_cannot_be_evaluated_grants_nothing_and_is_remarked_upon() {
         let refused = attached(&document(&format!(r#"{{"effect": "deny", "action": "ci:*", {part}}}"#))).unwrap_err();
         assert!(refused.to_string().contains("this deny would deny nothing here"), "{refused}");
     }
+}
+
+#[test]
+fn actions_that_may_be_ours_are_not_passed_over_in_a_deny() {
+    for action in ["permid:280655", "ci:createasrbucket", "name/CI:*"] {
+        let statement = |effect: &str| format!(r#"{{"effect": "{effect}", "action": ["{action}"], "resource": "*"}}"#);
+        let refused = attached(&document(&statement("deny"))).unwrap_err().to_string();
+        assert!(refused.contains(action) && refused.contains("would deny nothing here"), "{refused}");
+        let remark = attached(&document(&statement("allow"))).unwrap().remarks().first().unwrap().to_string();
+        assert!(remark.contains("this allow grants nothing here"), "{remark}");
+    }
+    let service = r#"{"effect": "deny", "action": "ci:*", "resource": "qcs::CI:::bucket/*"}"#;
+    assert!(attached(&document(service)).unwrap_err().to_string().contains("the service `CI`"));
+    let slip = r#"{"effect": "allow", "action": ["ci:CreateAsrBuckt", "ci:CreateAsrJobs"], "resource": "*"}"#;
+    let policy = attached(&document(slip)).unwrap();
+    let slips: Vec<String> =
+        policy.remarks().iter().map(ToString::to_string).filter(|it| it.contains("did you")).collect();
+    assert!(slips.len() == 1 && slips[0].contains("did you mean `ci:CreateAsrBucket`?"), "{slips:#?}");
 }
 
 #[test]

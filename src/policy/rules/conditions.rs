@@ -113,15 +113,55 @@ fn without_an_address_no_allow_by_address_permits() {
 }
 
 #[test]
+fn without_an_address_every_deny_by_address_denies_and_no_allow_permits() {
+    for condition in [
+        "{ ip_equal = { \"qcs:ip\" = \"192.0.2.0/24\" } }",
+        "{ ip_equal_if_exist = { \"qcs:ip\" = \"192.0.2.0/24\" } }",
+        "{ ip_not_equal = { \"qcs:ip\" = \"192.0.2.0/24\" } }",
+        "{ null_equal = { \"qcs:ip\" = true } }",
+    ] {
+        let allow = with("condition", condition);
+        assert_eq!(alice(&toml(&allow)), Verdict::DeniedByDefault, "{condition}");
+        let deny = allow.replace("allow", "deny") + "[users]\nalice = \"*\"\n";
+        assert_eq!(alice(&toml(&deny)), Verdict::DeniedByStatement, "{condition}");
+    }
+}
+
+#[test]
+fn numbers_that_cannot_be_told_apart_are_not_compared() {
+    let long = "{ numeric_equal = { \"token:n\" = 9007199254740992 } }";
+    says(&mistakes(&with("condition", long)), &["`9007199254740992` cannot be compared", "longer ids are texts"]);
+    toml(&with("condition", "{ numeric_equal = { \"token:n\" = 9007199254740991 } }"));
+}
+
+#[test]
 fn a_condition_that_cannot_be_read_is_refused_where_it_stands() {
     for (condition, parts) in [
-        ("{ string_equals = {} }", ["unknown condition operator `string_equals`", "did you mean `string_equal`?"]),
         (
-            "{ \"for_any_value:ip_equals_if_exist\" = {} }",
-            ["unknown condition operator `for_any_value:ip_equals_if_exist`", "did you mean `ip_equal`?"],
+            "{ string_equals = { \"token:a\" = \"b\" } }",
+            ["unknown condition operator `string_equals`", "did you mean `string_equal`?"],
         ),
-        ("{ null_equal_if_exist = {} }", ["`null_equal_if_exist` makes no sense", "without a prefix or suffix"]),
-        ("{ binary_equal = {} }", ["`binary_equal` is not evaluated here", "`string_equal`"]),
+        (
+            "{ \"for_any_value:ip_equals_if_exist\" = { \"token:a\" = \"b\" } }",
+            [
+                "unknown condition operator `for_any_value:ip_equals_if_exist`",
+                "did you mean `for_any_value:ip_equal_if_exist`?",
+            ],
+        ),
+        (
+            "{ string_like_if_exists = { \"token:a\" = \"b\" } }",
+            ["`string_like_if_exists`", "did you mean `string_like_if_exist`?"],
+        ),
+        (
+            "{ forAnyValue = { \"token:a\" = \"b\" } }",
+            ["unknown condition operator `forAnyValue`", "before them `for_all_value:`"],
+        ),
+        ("{ ip_equal = {} }", ["`ip_equal` compares nothing", "write a key"]),
+        (
+            "{ null_equal_if_exist = { \"token:a\" = \"b\" } }",
+            ["`null_equal_if_exist` makes no sense", "without a prefix or suffix"],
+        ),
+        ("{ binary_equal = { \"token:a\" = \"b\" } }", ["`binary_equal` is not evaluated here", "`string_equal`"]),
         ("{ ip_equal = { \"qcs:ipp\" = \"::1\" } }", ["unknown condition key `qcs:ipp`", "did you mean `qcs:ip`?"]),
         ("{ ip_equal = { \"token:\" = \"::1\" } }", ["`token:` names no claim", "as in `token:department`"]),
         (
@@ -150,6 +190,14 @@ fn a_condition_that_cannot_be_read_is_refused_where_it_stands() {
     ] {
         says(&mistakes(&with("condition", condition)), &[&["3: "], &parts[..]].concat());
     }
+}
+
+#[test]
+fn a_condition_that_asks_nothing_is_remarked_upon() {
+    let policy = toml(&with("condition", "{}"));
+    let remarks: Vec<String> = policy.remarks().iter().map(ToString::to_string).collect();
+    assert!(remarks.len() == 1 && remarks[0].starts_with("p.toml:3:13: `condition` asks nothing"), "{remarks:?}");
+    assert_eq!(alice(&policy), Verdict::Permit);
 }
 
 #[test]
