@@ -89,6 +89,16 @@ impl Caller {
         Self { claims, ..self }
     }
 
+    /// The caller with these claims and, unless they say otherwise, those that a token of its name and groups would have:
+    /// `sub` and `groups`. For callers that are only asked about.
+    #[must_use]
+    pub fn with_usual_claims(self, mut claims: Claims) -> Self {
+        let texts = self.groups.iter().cloned().map(Claim::Text).collect();
+        claims.entry("sub".into()).or_insert_with(|| Claim::Text(self.name.clone()));
+        claims.entry("groups".into()).or_insert(Claim::List(texts));
+        self.with_claims(claims)
+    }
+
     /// The caller as one that is known by `method`.
     #[must_use]
     pub fn known_by(self, method: Method) -> Self {

@@ -29,7 +29,8 @@ pub(super) struct ExplainArgs {
     /// The groups that the caller's token carries, besides those of `[groups]`
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     groups: Vec<String>,
-    /// A claim of the caller's token, for conditions on `token:NAME`; JSON, or else a string
+    /// A claim of the caller's token, for conditions on `token:NAME`; JSON, or else a string. Without it `sub` is the
+    /// caller's name and `groups` are its groups
     #[arg(long = "claim", value_name = "NAME=VALUE")]
     claims: Vec<String>,
     /// The action, such as `ci:CreateAsrBucket`

@@ -56,7 +56,7 @@ impl<'p> Options<'p> {
     pub(super) fn caller(&mut self, name: &str, groups: &[String], claims: &[String]) -> Option<Caller> {
         let claims: Claims = claims.iter().filter_map(|text| self.claim(text)).collect();
         match Caller::new(name, groups.iter().map(String::as_str), ISSUER) {
-            Ok(caller) => Some(caller.with_claims(claims)),
+            Ok(caller) => Some(caller.with_usual_claims(claims)),
             Err(why) => {
                 let what = format!("no caller can be called {name:?} and have the groups {groups:?}");
                 self.mistakes.push(Mistake::new("--caller", what).hint(why.to_string()));

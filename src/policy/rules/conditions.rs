@@ -135,7 +135,7 @@ fn numbers_that_cannot_be_told_apart_are_not_compared() {
 }
 
 #[test]
-fn a_condition_that_cannot_be_read_is_refused_where_it_stands() {
+fn an_operator_or_key_that_cannot_be_evaluated_is_refused_where_it_stands() {
     for (condition, parts) in [
         (
             "{ string_equals = { \"token:a\" = \"b\" } }",
@@ -172,6 +172,14 @@ fn a_condition_that_cannot_be_read_is_refused_where_it_stands() {
             "{ ip_equal = { \"qcs:current_time\" = \"::1\" } }",
             ["cannot be compared by `ip_equal`", "use `date_less_than`"],
         ),
+    ] {
+        says(&mistakes(&with("condition", condition)), &[&["3: "], &parts[..]].concat());
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_compared_is_refused_where_it_stands() {
+    for (condition, parts) in [
         ("{ ip_equal = { \"qcs:ip\" = \"10.0.0.0/33\" } }", ["`10.0.0.0/33` cannot be compared", "as in `10.0.0.0/8`"]),
         ("{ ip_equal = { \"qcs:ip\" = [] } }", ["the list of `qcs:ip` is empty", "write a value"]),
         ("{ ip_equal = { \"qcs:ip\" = [[1]] } }", ["`qcs:ip` is a list, not a value", "write a value"]),

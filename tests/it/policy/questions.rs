@@ -128,6 +128,19 @@ fn groups_claims_time_and_address_are_those_that_are_given() {
 }
 
 #[test]
+fn the_callers_name_and_groups_are_claims_too_as_in_its_token() {
+    let text = "version = \"2.0\"\n[[statement]]\neffect = \"allow\"\nprincipal = \"*\"\naction = \"ci:*\"\nresource = \"*\"\n\
+                condition = { string_equal = { \"token:sub\" = \"alice\", \"token:groups\" = \"red\" } }\n";
+    let policy = Policy::new(text);
+    let decision = |more: &[&'static str]| {
+        policy.json("explain", &words(&explain("alice", more)), 0)["decision"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(decision(&["--groups", "blue,red"]), "permit");
+    assert_eq!(decision(&["--groups", "blue"]), "denied");
+    assert_eq!(decision(&["--groups", "red", "--claim", "sub=bob"]), "denied");
+}
+
+#[test]
 fn a_line_of_users_about_other_actions_is_shown_too() {
     let delete =
         ["--caller", "carol", "--action", "ci:DeleteAiProcessBucket", "--bucket", "a-1", "--region", "ap-beijing"];
