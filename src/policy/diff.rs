@@ -254,8 +254,8 @@ impl<'p> Comparison<'p> {
     fn compare(&mut self, subject: &Subject<'p>) {
         let Some(ground) = Ground::new(&self.terms, &mut self.samples, subject.whole) else { return };
         self.diff.complete &= ground.complete;
-        let alike = subject.together_with.is_empty();
-        let cells = ground.differences(&self.terms, subject.whole, &subject.parts, alike);
+        let exactly = subject.together_with.is_empty();
+        let cells = ground.differences(&self.terms, subject.whole, &subject.parts, exactly);
         self.diff.rows.extend(rows::of(self.policies, subject, &ground, cells));
     }
 }

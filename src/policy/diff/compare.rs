@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Difference;
 use super::guard::Access;
 use super::roster::{Rule, Set, Terms};
 use super::samples::Samples;
@@ -20,6 +21,29 @@ pub(super) type Place = (usize, usize);
 pub(super) struct Change<'p> {
     pub(super) old: Access<'p>,
     pub(super) new: Access<'p>,
+}
+
+impl Change<'_> {
+    /// Which way it goes.
+    pub(super) fn kind(&self) -> Difference {
+        match (self.old.is_never(), self.new.is_never()) {
+            (true, false) => Difference::Gains,
+            (false, true) => Difference::Loses,
+            (true, true) | (false, false) => Difference::Changes,
+        }
+    }
+
+    /// Whether whoever is told of this knows of `other` too: it is of the same kind, and no request is decided
+    /// otherwise by it that is not by this.
+    fn tells(&self, other: &Self) -> bool {
+        let wider = |other: &Self, this: &Self| {
+            other.new.is_within(&other.old) || (other.new.is_within(&this.new) && this.old.is_within(&other.old))
+        };
+        let narrower = |other: &Self, this: &Self| {
+            other.old.is_within(&other.new) || (other.old.is_within(&this.old) && this.new.is_within(&other.new))
+        };
+        self.kind() == other.kind() && wider(other, self) && narrower(other, self)
+    }
 }
 
 /// A difference: for this action at this place.
@@ -85,8 +109,9 @@ impl<'p> Ground<'p> {
         })
     }
 
-    /// Every difference of `whole` that is not found in one of its `parts` as well.
-    pub(super) fn differences(&self, terms: &Terms<'p>, whole: Pair, parts: &[Pair], alike: bool) -> Vec<Cell<'p>> {
+    /// Every difference of `whole` that one of its `parts` does not have as well; `exactly`, or so that it is told by
+    /// that of the part.
+    pub(super) fn differences(&self, terms: &Terms<'p>, whole: Pair, parts: &[Pair], exactly: bool) -> Vec<Cell<'p>> {
         let sides = |(old, new): Pair| (self.by_pattern(terms, old), self.by_pattern(terms, new));
         let (whole, parts) = (sides(whole), parts.iter().map(|part| sides(*part)).collect::<Vec<_>>());
         let mut cells = Vec::new();
@@ -101,7 +126,9 @@ impl<'p> Ground<'p> {
                     (!old.permits_as(&new)).then_some(Change { old, new })
                 };
                 let Some(found) = change(&whole) else { continue };
-                let told = |part: &_| change(part).is_some_and(|theirs| !alike || theirs == found);
+                let told = |part: &_| {
+                    change(part).is_some_and(|theirs| if exactly { theirs == found } else { theirs.tells(&found) })
+                };
                 if !parts.iter().any(told) {
                     cells.push(Cell { action, place, change: found });
                 }

@@ -66,14 +66,18 @@ impl<'p> Access<'p> {
         self.allows.is_empty()
     }
 
-    /// Whether both permit the same requests. Denies count as far as something is allowed.
+    /// Whether both permit the same requests.
     pub(super) fn permits_as(&self, other: &Self) -> bool {
-        self.allows == other.allows && self.allows.iter().all(|allow| self.taken(allow) == other.taken(allow))
+        self.is_within(other) && other.is_within(self)
     }
 
-    /// What the denies take from one allow.
-    fn taken(&self, allow: &Guard<'p>) -> Vec<Guard<'p>> {
-        widest(self.denies.iter().map(|deny| allow.and(deny)).collect())
+    /// Whether `wider` permits every request that this does. Denies count as far as something is allowed.
+    pub(super) fn is_within(&self, wider: &Self) -> bool {
+        let is_denied = |guard: &Guard<'p>| self.denies.iter().any(|deny| guard.is_within(deny));
+        self.allows.iter().all(|allow| {
+            let allowed = wider.allows.iter().any(|theirs| allow.is_within(theirs));
+            allowed && wider.denies.iter().all(|deny| is_denied(&allow.and(deny)))
+        })
     }
 
     /// In words: `always`, `never`, or on what it depends.
@@ -128,5 +132,19 @@ mod tests {
         assert!(access(&[&a], &[&b]).permits_as(&access(&[&a], &[&ab])));
         assert!(!access(&[&a], &[&b]).permits_as(&access(&[&a], &[])));
         assert!(access(&[], &[&ab]).permits_as(&access(&[], &[&a])));
+    }
+
+    #[test]
+    fn access_is_within_another_if_that_permits_all_of_it() {
+        let (always, a, b) = (guard(&[], None), guard(&["a"], None), guard(&["b"], None));
+        let (early, late) = (guard(&[], Some(1)), guard(&[], Some(2)));
+        let within = |narrow: Access<'_>, wide: Access<'_>| narrow.is_within(&wide) && !wide.is_within(&narrow);
+        assert!(within(access(&[], &[]), access(&[&a], &[])));
+        assert!(within(access(&[&a], &[]), access(&[&always], &[])));
+        assert!(within(access(&[&early], &[]), access(&[&late], &[])));
+        assert!(within(access(&[&always], &[&a]), access(&[&always], &[])));
+        assert!(within(access(&[&a], &[&b]), access(&[&always], &[&b])));
+        let (one, other) = (access(&[&a], &[&b]), access(&[&b], &[&a]));
+        assert!(!one.is_within(&other) && !other.is_within(&one));
     }
 }

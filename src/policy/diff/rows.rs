@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::compare::{Cell, Change, Ground, Place};
 use super::guard::Access;
-use super::{Difference, Resources, Row, Ruling, Subject};
+use super::{Resources, Row, Ruling, Subject};
 use crate::domain::{Action, Bucket, Region};
 use crate::policy::index::{Entry, Via};
 use crate::policy::resource::{ALL, path_of};
@@ -47,7 +47,7 @@ pub(super) fn of(
                     .unwrap_or_default(),
             };
             Row {
-                kind: kind(&change),
+                kind: change.kind(),
                 principals: subject.principals.iter().map(Via::to_string).collect(),
                 together_with: subject.together_with.iter().map(Via::to_string).collect(),
                 resources: described(ground, &places),
@@ -100,14 +100,6 @@ impl Ruling {
                 }
             }
         }
-    }
-}
-
-fn kind(change: &Change<'_>) -> Difference {
-    match (change.old.is_never(), change.new.is_never()) {
-        (true, false) => Difference::Gains,
-        (false, true) => Difference::Loses,
-        (true, true) | (false, false) => Difference::Changes,
     }
 }
 

@@ -196,6 +196,50 @@ fn a_deny_that_takes_from_callers_who_are_also_someone_else_is_told_with_both() 
 }
 
 #[test]
+fn whoever_is_also_someone_else_is_told_of_what_neither_has_alone() {
+    let if_red = |effect: &str, who: &str| {
+        statement(effect, who, CREATE, "'*'", "condition = { string_equal = { 'token:team' = 'red' } }")
+    };
+    let (granted, denied) = (allow("'group:g'", CREATE, "'*'"), deny("'group:h'", "'*'", "'*'"));
+    let row = |text: &str| {
+        text.replace("CREATE", "ci:CreateAsrBucket on *").replace("RED", "if string_equal token:team = [\"red\"]")
+    };
+    // The grant is narrowed, and a deny takes all of it.
+    assert_eq!(
+        told(&granted, &(if_red("allow", "'group:g'") + &denied)),
+        [
+            row("changes group:g: CREATE: always [statement 1] -> RED [statement 1]"),
+            row("loses group:h with group:g: CREATE: always [statement 1] -> never [statement 2]"),
+        ]
+    );
+    // The same the other way.
+    assert_eq!(
+        told(&(granted.clone() + &denied), &if_red("allow", "'group:g'")),
+        [
+            row("changes group:g: CREATE: always [statement 1] -> RED [statement 1]"),
+            row("gains group:h with group:g: CREATE: never [statement 2] -> RED [statement 1]"),
+        ]
+    );
+    // A deny that goes gives more to those who have more.
+    let some = if_red("allow", "'group:h'");
+    assert_eq!(
+        told(&(some.clone() + &granted + &denied), &(some + &granted)),
+        [
+            row("gains group:h: CREATE: never [statement 3] -> RED [statement 1]"),
+            row("gains group:h with group:g: CREATE: never [statement 3] -> always [statement 1]"),
+        ]
+    );
+    // Less is lost with a deny than without: that is told already.
+    let partly = if_red("deny", "'group:h'") + &allow("'group:h'", CREATE, A) + &granted;
+    let rows = told(&partly, &(partly.clone() + &deny("'group:g'", "'*'", "'*'")));
+    assert!(rows.iter().any(|row| row.starts_with("loses group:g: ")), "{rows:#?}");
+    assert!(
+        !rows.iter().any(|row| row.starts_with("loses group:g with group:h: ci:CreateAsrBucket on *:")),
+        "{rows:#?}"
+    );
+}
+
+#[test]
 fn patterns_too_wild_to_be_told_apart_are_compared_by_samples_and_that_is_said() {
     let wild = |n: usize| {
         let part =
