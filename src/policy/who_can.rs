@@ -60,7 +60,7 @@ pub struct Holder<'p> {
 pub struct Member<'p> {
     /// The user's name.
     pub name: &'p str,
-    /// The deny for which the member cannot after all.
+    /// The deny for which the member cannot after all: it takes all that the group has, alone or with others.
     pub denied_by: Option<&'p str>,
 }
 
@@ -161,6 +161,20 @@ struct Sides<'p> {
     denies: Vec<Said<'p>>,
 }
 
+impl<'p> Sides<'p> {
+    /// The deny for which nothing of what is allowed is left to someone whom all of `denies` concern.
+    fn lost_to(&self, denies: &[&Said<'p>]) -> Option<&'p str> {
+        let leave_nothing = |denies: &[&Said<'p>]| self.allows.iter().all(|allow| allow.clone().less(denies).is_none());
+        if !leave_nothing(denies) {
+            return None;
+        }
+        // It may take several; then one of them stands for all.
+        let alone = denies.iter().find(|deny| leave_nothing(&[**deny]));
+        let takes_some = |deny: &&&Said<'p>| deny.holds_always() && self.allows.iter().any(|allow| deny.meets(allow));
+        alone.or_else(|| denies.iter().find(takes_some)).map(|deny| deny.statement)
+    }
+}
+
 /// The members of groups, by the groups' names.
 type Members<'p> = HashMap<&'p str, Vec<Member<'p>>>;
 
@@ -199,8 +213,9 @@ impl<'p> Reading<'_, 'p> {
         let of_groups = user.groups.iter().filter_map(|group| groups.get(&*group.name));
         let others: Vec<Said<'p>> =
             everyone.denies.iter().chain(of_groups.flat_map(|sides| &sides.denies)).cloned().collect();
-        let denied_by = others.iter().chain(&own.denies).find(|deny| deny.covers(None)).map(|deny| deny.statement);
+        let denies: Vec<&Said<'p>> = others.iter().chain(&own.denies).collect();
         for group in &user.groups {
+            let denied_by = groups.get(&*group.name).and_then(|sides| sides.lost_to(&denies));
             members.entry(&group.name).or_default().push(Member { name, denied_by });
         }
         answer.add(Via::User(name), &own, Vec::new(), &others);
@@ -220,7 +235,7 @@ impl<'p> Reading<'_, 'p> {
 
     /// The statement, unless it cannot take part.
     fn said(&self, statement: &'p Statement) -> Option<Said<'p>> {
-        if statement.not_after.is_some_and(|end| self.wish.now > end) {
+        if statement.ends().is_some_and(|end| self.wish.now > end) {
             return None;
         }
         let regions = self.regions(statement)?;

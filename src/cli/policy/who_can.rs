@@ -88,12 +88,12 @@ impl Asked {
 }
 
 fn as_json(asked: &Asked, policy: &Policy, answer: &WhoCan<'_>) -> Value {
-    let Asked { action, bucket, region, ip, now, .. } = asked;
+    let Asked { action, bucket, region, ip, at, now: _ } = asked;
     json!({
         "action": action.as_str(),
         "bucket": bucket.as_str(),
         "region": region.as_ref().map(Region::as_str),
-        "at": now.to_string(),
+        "at": at.map(|at| at.to_string()),
         "ip": ip.map(|ip| ip.to_string()),
         "policy": policy.digest(),
         "allowed": answer.allowed.iter().map(holder_as_json).collect::<Vec<_>>(),
@@ -138,9 +138,10 @@ fn said_as_json(Said { statement, stands, regions, conditions, until }: &Said<'_
 }
 
 fn for_people(asked: &Asked, answer: &WhoCan<'_>, paper: Paper) -> String {
-    let Asked { action, bucket, region, now, .. } = asked;
+    let Asked { action, bucket, region, at, now, ip: _ } = asked;
+    let time = at.map_or_else(|| format!("from {now} on"), |at| format!("at {at}"));
     let place = region.as_ref().map_or("any region".to_owned(), |region| region.to_string());
-    let mut text = format!("{action} on {bucket} in {place}, at {now}\n\n");
+    let mut text = format!("{action} on {bucket} in {place}, {time}\n\n");
     let allowed: Vec<Vec<Cell>> = answer.allowed.iter().flat_map(rows).collect();
     if allowed.is_empty() {
         text += &paper.ink(Ink::Red, "Nobody can.");

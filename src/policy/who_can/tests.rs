@@ -162,6 +162,33 @@ fn without_a_region_every_region_counts_and_is_shown() {
     assert_eq!(told(&policy, Some("ap-chongqing"), None, None), ["user:a: s0", "user:b: s1"]);
 }
 
+#[test]
+fn a_member_who_is_denied_wherever_the_group_may_is_no_one_who_can() {
+    let (x, y) = ("'qcs::ci:ap-x::*'", "'qcs::ci:ap-y::*'");
+    let policy = policy(
+        "[groups]\ng = ['alice', 'bob', 'carol']",
+        &[
+            ("allow", "'group:g'", "*", "'qcs::ci:ap-x::*', 'qcs::ci:ap-y::*'", ""),
+            ("deny", "'user:alice', 'user:bob'", "*", x, ""),
+            ("deny", "'user:alice'", "*", y, ""),
+            ("deny", "'user:carol'", "*", "'qcs::ci:ap-*::*'", ""),
+        ],
+    );
+    let told = in_any_region(&policy);
+    assert_eq!(
+        told[..4],
+        ["group:g: s0 in ap-x in ap-y", "group:g > alice not: s1", "group:g > bob", "group:g > carol not: s3"]
+    );
+}
+
+#[test]
+fn what_has_ended_by_its_condition_is_passed_over_too() {
+    let ended = "condition = { date_less_than = { 'qcs:current_time' = '2020-01-01T00:00:00Z' } }";
+    let policy =
+        policy("", &[("allow", "'user:a', 'user:b'", "*", "'*'", ended), ("allow", "'user:b'", "*", "'*'", "")]);
+    assert_eq!(in_any_region(&policy), ["user:b: s1"]);
+}
+
 const PRINCIPALS: [&str; 5] = ["*", "user:a", "user:b", "group:g", "group:h"];
 const RESOURCES: [&str; 4] =
     ["'*'", "'qcs::ci:ap-x::*'", "'qcs::ci:::bucket/b-1'", "'qcs::ci:ap-*::bucket/a-*', 'qcs::ci:ap-y::*'"];

@@ -195,7 +195,7 @@ fn who_can_lists_principals_with_their_statements_and_what_these_depend_on() {
     let told: Vec<String> = ended.stdout.lines().map(squeezed).collect();
     let file = policy.file();
     let ip = "if ip_equal qcs:ip = [\"10.0.0.0/8\"]";
-    assert!(told[0].starts_with("ci:CreateAsrBucket on test-1234567890 in any region, at 20"), "{ended:?}");
+    assert!(told[0].starts_with("ci:CreateAsrBucket on test-1234567890 in any region, from 20"), "{ended:?}");
     let expected = [
         "",
         "can statement where depends on",
@@ -231,6 +231,11 @@ fn who_can_tells_programs_the_same() {
     };
     assert_eq!(principals(&told["allowed"]), ["group:speech", "user:carol", "user:dan"]);
     assert_eq!(principals(&told["denied"]), ["group:contractors", "user:bob"]);
+    // Without a time it leaves open what depends on it.
+    assert_eq!(told["at"], json!(null));
+    let later = [&WHO[..], &["--at", "2031-01-01T00:00:00+08:00"]].concat();
+    assert_eq!(policy.json("who-can", &later, 0)["at"], "2030-12-31T16:00:00Z");
+    assert!(policy.ask("who-can", &later).expect(0).stdout.contains(" in any region, at 2030-12-31T16:00:00Z\n"));
     let elsewhere = policy.json("who-can", &[&WHO[..], &["--region", "ap-beijing"]].concat(), 0);
     assert_eq!(principals(&elsewhere["allowed"]), ["user:carol"]);
     assert_eq!(
