@@ -18,6 +18,8 @@ mod exactness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::Timestamp;
+
 use compare::{Ground, Pair};
 use roster::{NONE, Roster, Rule, Set, Terms};
 use samples::Samples;
@@ -101,14 +103,14 @@ pub struct Ruling {
 }
 
 impl Policy {
-    /// What `new` permits otherwise than this policy does, by meaning and not by text. `progress` is told how many of how
-    /// many groups of like callers are compared.
+    /// What `new` permits otherwise than this policy does from `now` on, by meaning and not by text. `progress` is told
+    /// how many of how many groups of like callers are compared.
     ///
     /// Conditions are compared by their texts and taken as independent of each other; all else is compared exactly,
     /// unless [`Diff::complete`] says otherwise. Callers with the same grants are compared once.
     #[must_use]
-    pub fn diff(&self, new: &Self, progress: &mut dyn FnMut(usize, usize)) -> Diff {
-        let mut terms = Terms::new();
+    pub fn diff(&self, new: &Self, now: Timestamp, progress: &mut dyn FnMut(usize, usize)) -> Diff {
+        let mut terms = Terms::new(now);
         let rosters = (terms.roster(self), terms.roster(new));
         let everyone = (rosters.0.everyone, rosters.1.everyone);
         let mut comparison =

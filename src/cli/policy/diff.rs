@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::paper::{Cell, Ink, Paper, print};
@@ -22,7 +23,7 @@ const MOST_NAMES: usize = 6;
 
 /// Say who gains and who loses which access, by what the policies mean and not by their texts.
 ///
-/// Conditions are compared by their texts. Exit status: 0 whether they differ or not, with `--exit-code` 2 if they do; 1 if
+/// What has ended by now counts as gone. Conditions are compared by their texts. Exit status: 0 whether they differ or not, with `--exit-code` 2 if they do; 1 if
 /// no difference was found but not every case could be compared; 64 a policy that cannot be read.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct DiffArgs {
@@ -46,7 +47,7 @@ pub(super) fn run(args: &DiffArgs) -> ExitCode {
         Err(mistakes) => return unreadable(mistakes, args.json),
     };
     let mut progress = Progress::new();
-    let diff = old.diff(&new, &mut |done, all| progress.tell(done, all));
+    let diff = old.diff(&new, Timestamp::now(), &mut |done, all| progress.tell(done, all));
     progress.wipe();
     print(&if args.json { format!("{}\n", as_json(&old, &new, &diff)) } else { for_people(&diff, Paper::new()) });
     match (diff.rows.is_empty(), diff.complete) {

@@ -150,6 +150,7 @@ proptest! {
     fn there_is_no_difference_exactly_if_every_question_is_decided_alike_and_else_a_row_says_so(
         old in prop::collection::vec(said(), 0..6),
         added in prop::collection::vec(said(), 0..3),
+        now in prop::sample::select(&TIMES),
         dropped in prop::option::of(any::<prop::sample::Index>()),
     ) {
         let mut statements = old.clone();
@@ -159,9 +160,9 @@ proptest! {
         statements.extend(added);
         statements.reverse();
         let (old, new) = (policy(&old), policy(&statements));
-        let diff = old.diff(&new, &mut |_, _| {});
+        let diff = old.diff(&new, now.parse().unwrap(), &mut |_, _| {});
         prop_assert!(diff.complete);
-        let otherwise: Vec<Asked> = Asked::all().filter(|asked| asked.is_decided_otherwise(&old, &new)).collect();
+        let otherwise: Vec<Asked> = Asked::all().filter(|asked| asked.now >= now && asked.is_decided_otherwise(&old, &new)).collect();
         prop_assert_eq!(diff.rows.is_empty(), otherwise.is_empty(), "{:#?} {:?}", diff.rows, otherwise.first());
         for asked in otherwise {
             let told = diff.rows.iter().any(|row| asked.is_told_by(row, &old, &new));

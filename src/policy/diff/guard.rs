@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::policy::statement::Statement;
+
 /// Tests that all have to hold, and a last moment.
 ///
 /// Tests are known by their texts and taken as independent of each other, so conditions that only happen to mean the
@@ -14,11 +16,20 @@ pub(super) struct Guard<'p> {
 }
 
 impl<'p> Guard<'p> {
-    pub(super) fn new(tests: impl Iterator<Item = &'p str>, until: Option<Timestamp>) -> Self {
+    fn new(tests: impl Iterator<Item = &'p str>, until: Option<Timestamp>) -> Self {
         let mut tests: Vec<&str> = tests.collect();
         tests.sort_unstable();
         tests.dedup();
         Self { tests, until }
+    }
+
+    /// Of a line of `[users]`.
+    pub(super) fn always() -> Self {
+        Self { tests: Vec::new(), until: None }
+    }
+
+    pub(super) fn of(statement: &'p Statement) -> Self {
+        Self::new(statement.tests().iter().map(|test| test.text()), statement.not_after)
     }
 
     /// Whether `wider` holds whenever this does.

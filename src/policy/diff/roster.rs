@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use jiff::Timestamp;
+
 use super::guard::Guard;
 use crate::policy::Policy;
 use crate::policy::actions::Actions;
@@ -27,6 +29,7 @@ pub(super) const NONE: Set = 0;
 
 /// The patterns, guards and sets of both policies, each under one number.
 pub(super) struct Terms<'p> {
+    now: Timestamp,
     pub(super) patterns: Vec<&'p Pattern>,
     pub(super) guards: Vec<Guard<'p>>,
     sets: Vec<Rc<[Rule]>>,
@@ -45,8 +48,10 @@ pub(super) struct Roster<'p> {
 }
 
 impl<'p> Terms<'p> {
-    pub(super) fn new() -> Self {
+    /// For policies as they are from `now` on: what has ended by then is left out.
+    pub(super) fn new(now: Timestamp) -> Self {
         let mut terms = Self {
+            now,
             patterns: Vec::new(),
             guards: Vec::new(),
             sets: Vec::new(),
@@ -95,17 +100,17 @@ impl<'p> Terms<'p> {
     }
 
     fn of(&mut self, entries: &'p [Entry], short_form: Actions) -> Set {
-        let mut rules = Vec::new();
-        for entry in entries {
-            let statement = entry.statement();
+        let (mut rules, now) = (Vec::new(), self.now);
+        let statements = entries.iter().map(|entry| entry.statement());
+        for statement in statements.filter(|statement| statement.ends().is_none_or(|end| now <= end)) {
             let denies = statement.effect == Effect::Deny;
-            let guard = self.guard(Guard::new(statement.tests().iter().map(|test| test.text()), statement.not_after));
+            let guard = self.guard(Guard::of(statement));
             for pattern in &statement.resources {
                 rules.push(Rule { denies, pattern: self.pattern(pattern), guard, actions: statement.actions });
             }
         }
         if !short_form.is_empty() {
-            let guard = self.guard(Guard::new([].into_iter(), None));
+            let guard = self.guard(Guard::always());
             rules.push(Rule { denies: false, pattern: self.pattern(&ALL), guard, actions: short_form });
         }
         self.set(rules)

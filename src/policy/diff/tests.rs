@@ -21,9 +21,13 @@ fn deny(principals: &str, actions: &str, resources: &str) -> String {
     statement("deny", principals, actions, resources, "")
 }
 
+fn now() -> Timestamp {
+    "2027-01-01T00:00:00Z".parse().unwrap()
+}
+
 /// Each row as `kind principals (with others): actions on resources: old -> new`.
 fn told(old: &str, new: &str) -> Vec<String> {
-    let diff = policy(old).diff(&policy(new), &mut |_, _| {});
+    let diff = policy(old).diff(&policy(new), now(), &mut |_, _| {});
     assert!(diff.complete);
     diff.rows.iter().map(line).collect()
 }
@@ -196,6 +200,24 @@ fn a_deny_that_takes_from_callers_who_are_also_someone_else_is_told_with_both() 
 }
 
 #[test]
+fn what_has_ended_makes_no_difference() {
+    let until = |effect: &str, end: &str| statement(effect, "'user:a'", CREATE, "'*'", &format!("not_after = {end}"));
+    let before = |end: &str| {
+        let condition = format!("condition = {{ date_less_than = {{ 'qcs:current_time' = '{end}' }} }}");
+        statement("allow", "'user:a'", CREATE, "'*'", &condition)
+    };
+    let granted = allow("'user:a'", CREATE, "'*'");
+    same("", &until("allow", "2026-12-31T23:59:59Z"));
+    same("", &before("2020-01-01T00:00:00Z"));
+    same(&granted, &(granted.clone() + &until("deny", "2020-01-01T00:00:00Z")));
+    // The last moment is part of it.
+    assert_eq!(
+        told(&until("allow", "2027-01-01T00:00:00Z"), ""),
+        ["loses user:a: ci:CreateAsrBucket on *: until 2027-01-01T00:00:00Z [statement 1] -> never []"]
+    );
+}
+
+#[test]
 fn whoever_is_also_someone_else_is_told_of_what_neither_has_alone() {
     let if_red = |effect: &str, who: &str| {
         statement(effect, who, CREATE, "'*'", "condition = { string_equal = { 'token:team' = 'red' } }")
@@ -247,8 +269,8 @@ fn patterns_too_wild_to_be_told_apart_are_compared_by_samples_and_that_is_said()
         let patterns: Vec<String> = (0..n).map(|n| format!("'qcs::ci:::bucket/*{}*{n}*'", part(n))).collect();
         policy(&allow("'user:a'", "'*'", &patterns.join(", ")))
     };
-    let diff = wild(11).diff(&wild(12), &mut |_, _| {});
+    let diff = wild(11).diff(&wild(12), now(), &mut |_, _| {});
     assert!(!diff.complete);
     assert_eq!(diff.rows.len(), 1);
-    assert!(wild(12).diff(&wild(12), &mut |_, _| {}).complete);
+    assert!(wild(12).diff(&wild(12), now(), &mut |_, _| {}).complete);
 }

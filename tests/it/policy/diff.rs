@@ -141,6 +141,13 @@ fn programs_are_told_the_same() {
 }
 
 #[test]
+fn a_grant_that_has_ended_may_go_and_is_no_difference() {
+    let ended = OLD.replace("resource = \"*\"", "resource = \"*\"\nnot_after = 2020-01-01T00:00:00Z");
+    let gone = ended.split("[[statement]]\nid = \"readers\"").next().unwrap();
+    assert!(diff(&ended, gone, &["--exit-code"]).0.expect(0).stdout.starts_with("No difference: "));
+}
+
+#[test]
 fn a_comparison_that_cannot_be_complete_is_no_yes() {
     let odd = |resource: &str| {
         format!(
