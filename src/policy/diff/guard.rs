@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::policy::statement::Statement;
+use crate::policy::statement::{Effect, Statement};
 
 /// Tests that all have to hold, and a last moment.
 ///
@@ -57,7 +57,8 @@ impl<'p> Guard<'p> {
 
 /// When a caller may do something: the guards of the allows and of the denies that match.
 ///
-/// INVARIANT: no allow is within another or within a deny, no deny is within another, and both are in order. As guards
+/// INVARIANT: no allow is within another or within a deny, no deny is within another, and both are in order. Without an
+/// allow there are only the denies that have taken one. As guards
 /// only grow narrower by more tests and earlier ends, this form is the only one of its kind for the allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Access<'p> {
@@ -67,10 +68,22 @@ pub(super) struct Access<'p> {
 
 impl<'p> Access<'p> {
     pub(super) fn new(allows: Vec<Guard<'p>>, denies: Vec<Guard<'p>>) -> Self {
-        let denies = widest(denies);
+        let mut denies = widest(denies);
         let mut allows = widest(allows);
-        allows.retain(|allow| !denies.iter().any(|deny| allow.is_within(deny)));
+        let is_taken = |allow: &Guard<'p>| denies.iter().any(|deny| allow.is_within(deny));
+        let taken: Vec<_> = allows.extract_if(.., |allow| is_taken(allow)).collect();
+        if allows.is_empty() {
+            denies.retain(|deny| taken.iter().any(|allow| allow.is_within(deny)));
+        }
         Self { allows, denies }
+    }
+
+    /// Whether a statement of this effect and guard is one of those that make it what it is.
+    pub(super) fn is_by(&self, effect: Effect, guard: &Guard<'p>) -> bool {
+        match effect {
+            Effect::Allow => self.allows.contains(guard),
+            Effect::Deny => self.denies.contains(guard),
+        }
     }
 
     pub(super) fn is_never(&self) -> bool {

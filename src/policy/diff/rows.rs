@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::compare::{Cell, Change, Ground, Place};
-use super::guard::Access;
+use super::guard::{Access, Guard};
 use super::{Resources, Row, Ruling, Subject};
 use crate::domain::{Action, Bucket, Region};
 use crate::policy::index::{Entry, Via};
@@ -21,24 +21,24 @@ const MORE: &str = "…";
 
 type Places = BTreeSet<Place>;
 
-pub(super) fn of(
-    policies: (&Policy, &Policy),
+pub(super) fn of<'p>(
+    policies: (&'p Policy, &'p Policy),
     subject: &Subject<'_>,
     ground: &Ground<'_>,
-    cells: Vec<Cell<'_>>,
+    cells: Vec<Cell<'p>>,
 ) -> Vec<Row> {
-    let mut by_action: BTreeMap<(Change<'_>, usize), (Action, Places)> = BTreeMap::new();
+    let mut by_action: BTreeMap<(Change<'p>, usize), (Action, Places)> = BTreeMap::new();
     for Cell { action, place, change } in cells {
         by_action.entry((change, action.index())).or_insert((action, Places::new())).1.insert(place);
     }
-    let mut alike: BTreeMap<(Change<'_>, Places), Vec<Action>> = BTreeMap::new();
+    let mut alike: BTreeMap<(Change<'p>, Places), Vec<Action>> = BTreeMap::new();
     for ((change, _), (action, places)) in by_action {
         alike.entry((change, places)).or_default().push(action);
     }
     let mut rows: Vec<Row> = alike
         .into_iter()
         .map(|((change, places), actions)| {
-            let answer = |policy, access: &Access<'_>| Ruling {
+            let answer = |policy, access: &Access<'p>| Ruling {
                 when: access.told(),
                 statements: actions
                     .first()
@@ -153,14 +153,14 @@ impl Ground<'_> {
     }
 }
 
-/// The first allow that matches, if any access is left, and the first deny, for each of the first callers.
-fn through(
-    policy: &Policy,
+/// The first allow and the first deny that make the access what it is, for each of the first callers.
+fn through<'p>(
+    policy: &'p Policy,
     subject: &Subject<'_>,
     action: Action,
     region: &Region,
     bucket: &Bucket,
-    access: &Access<'_>,
+    access: &Access<'p>,
 ) -> Vec<String> {
     let path = path_of(bucket);
     let here = |entry: &&Entry| {
@@ -174,8 +174,9 @@ fn through(
         let entries: Vec<&Entry> =
             both.into_iter().flatten().flat_map(|via| of_principal(policy, *via)).filter(here).collect();
         let lines = both.into_iter().flatten().filter_map(|via| line(policy, *via, action));
-        let allow = first(&entries, Effect::Allow).or_else(|| lines.into_iter().next());
-        let told = allow.filter(|_| !access.is_never()).into_iter().chain(first(&entries, Effect::Deny));
+        let mut lines = lines.filter(|_| access.is_by(Effect::Allow, &Guard::always()));
+        let allow = first(&entries, Effect::Allow, access).or_else(|| lines.next());
+        let told = allow.into_iter().chain(first(&entries, Effect::Deny, access));
         for name in told {
             if !names.iter().any(|known| *known == name) {
                 names.push(name.to_owned());
@@ -206,7 +207,8 @@ fn line<'p>(policy: &'p Policy, via: Via<'_>, action: Action) -> Option<&'p str>
     policy.index.line_of(name).filter(|_| allowed).map(AsRef::as_ref)
 }
 
-fn first<'p>(entries: &[&'p Entry], effect: Effect) -> Option<&'p str> {
+fn first<'p>(entries: &[&'p Entry], effect: Effect, access: &Access<'p>) -> Option<&'p str> {
     let statements = entries.iter().filter(|entry| entry.effect() == effect).map(|entry| &**entry.statement());
+    let statements = statements.filter(|statement| access.is_by(effect, &Guard::of(statement)));
     statements.min_by_key(|statement: &&Statement| statement.position).map(|statement| &*statement.name)
 }

@@ -218,6 +218,25 @@ fn what_has_ended_makes_no_difference() {
 }
 
 #[test]
+fn the_statements_that_are_named_are_those_that_make_it_so() {
+    let with = |effect: &str, more: &str| statement(effect, "'user:a'", CREATE, "'*'", more);
+    let (expired, nightly) = ("not_after = 2020-01-01T00:00:00Z", "condition = { ip_equal = { 'qcs:ip' = '::1' } }");
+    let granted = with("allow", expired) + &with("allow", "");
+    let (kept, blocked) = (with("deny", nightly), with("deny", nightly) + &with("deny", ""));
+    let row = |old: &str, new: &str| [format!("loses user:a: ci:CreateAsrBucket on *: {old} -> {new}")];
+    assert_eq!(told(&granted, &kept), row("always [statement 2]", "never []"));
+    assert_eq!(told(&granted, &(granted.clone() + &blocked)), row("always [statement 2]", "never [statement 4]"));
+    let line = "[users]\na = 'ci:CreateAsrBucket'\n";
+    assert_eq!(told(&(line.to_owned() + &with("allow", nightly)), ""), row("always [users.a]", "never []"));
+    // Of two denies, the one that takes what there was.
+    let when_red = with("deny", "condition = { string_equal = { 'token:team' = 'red' } }");
+    assert_eq!(
+        told(&with("allow", nightly), &(with("allow", nightly) + &when_red + &kept)),
+        row("if ip_equal qcs:ip = [\"::1\"] [statement 1]", "never [statement 3]")
+    );
+}
+
+#[test]
 fn whoever_is_also_someone_else_is_told_of_what_neither_has_alone() {
     let if_red = |effect: &str, who: &str| {
         statement(effect, who, CREATE, "'*'", "condition = { string_equal = { 'token:team' = 'red' } }")
@@ -248,7 +267,7 @@ fn whoever_is_also_someone_else_is_told_of_what_neither_has_alone() {
         told(&(some.clone() + &granted + &denied), &(some + &granted)),
         [
             row("gains group:h: CREATE: never [statement 3] -> RED [statement 1]"),
-            row("gains group:h with group:g: CREATE: never [statement 3] -> always [statement 1]"),
+            row("gains group:h with group:g: CREATE: never [statement 3] -> always [statement 2]"),
         ]
     );
     // Less is lost with a deny than without: that is told already.
