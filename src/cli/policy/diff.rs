@@ -18,7 +18,7 @@ use crate::policy::{Diff, Difference, Policy, Resources, Row, Ruling};
 
 /// When whoever waits before a terminal is told how far it is.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Of callers with the same difference, how many are named to people.
+/// Of callers with the same difference, and of the patterns of its buckets, how many are named to people.
 const MOST_NAMES: usize = 6;
 
 /// Say who gains and who loses which access, by what the policies mean and not by their texts.
@@ -158,7 +158,7 @@ fn row(Row { kind, principals, together_with, actions, resources, old, new }: &R
         (ink, mark.to_owned()),
         (ink, names(principals) + &with),
         (Ink::Plain, self::actions(actions)),
-        (Ink::Plain, resources.iter().map(resource).collect::<Vec<_>>().join(", ")),
+        (Ink::Plain, names(&resources.iter().map(resource).collect::<Vec<_>>())),
         (Ink::Plain, ruling(old)),
         (Ink::Plain, ruling(new)),
     ]
@@ -181,7 +181,7 @@ fn actions(actions: &[Action]) -> String {
 
 fn resource(Resources { pattern, except, example }: &Resources) -> String {
     let such_as = if *example { "such as " } else { "" };
-    let except = if except.is_empty() { String::new() } else { format!(" except {}", except.join(", ")) };
+    let except = if except.is_empty() { String::new() } else { format!(" except {}", names(except)) };
     format!("{such_as}{pattern}{except}")
 }
 

@@ -148,6 +148,29 @@ fn a_grant_that_has_ended_may_go_and_is_no_difference() {
 }
 
 #[test]
+fn of_many_buckets_people_are_told_some_and_programs_all() {
+    let policy = |effect: &str, n: usize| {
+        let buckets: Vec<String> = (0..n).map(|n| format!("'qcs::ci:::bucket/b{n}-1/*'")).collect();
+        let resources = buckets.join(", ");
+        format!("[[statement]]\neffect = '{effect}'\nprincipal = 'user:a'\naction = '*'\nresource = [{resources}]\n")
+    };
+    let all = "version = '2.0'\n[[statement]]\neffect = 'allow'\nprincipal = 'user:a'\naction = '*'\nresource = '*'\n";
+    let all_but = format!("{all}{}", policy("deny", 20));
+    for (old, new, more) in [
+        (format!("version = '2.0'\n{}", policy("allow", 20)), "version = '2.0'\n".to_owned(), "and 14 more "),
+        (all_but, "version = '2.0'\n".to_owned(), "* except "),
+    ] {
+        let told = diff(&old, &new, &[]).0.expect(0).stdout;
+        assert!(told.contains(more) && told.contains("and 14 more"), "{told}");
+        assert_eq!(told.matches("bucket/b").count(), 6, "{told}");
+        let told = as_json(&diff(&old, &new, &["--json"]).0.expect(0));
+        let resources = &told["differences"][0]["resources"];
+        let named = resources.as_array().unwrap().len().max(resources[0]["except"].as_array().unwrap().len());
+        assert_eq!(named, 20, "{told}");
+    }
+}
+
+#[test]
 fn a_comparison_that_cannot_be_complete_is_no_yes() {
     let odd = |resource: &str| {
         format!(
