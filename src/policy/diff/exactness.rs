@@ -144,7 +144,7 @@ impl Asked {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn there_is_no_difference_exactly_if_every_question_is_decided_alike_and_else_a_row_says_so(
