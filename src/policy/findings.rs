@@ -3,7 +3,7 @@
 use std::cell::{Cell, OnceCell};
 
 use super::review::{Remark, Weight};
-use crate::domain::{Mistake, nearest};
+use crate::domain::{Mistake, is_printable, nearest};
 
 /// The longest part of a policy that a message repeats, in characters.
 const LONGEST_QUOTE: usize = 80;
@@ -131,7 +131,7 @@ impl<'t> Findings<'t> {
     }
 }
 
-/// `text` in backticks, fit for a terminal: shortened, and with control characters spelt out.
+/// `text` in backticks, fit for a terminal: shortened, and with what is no printable character spelt out.
 pub(super) fn quoted(text: &str) -> String {
     let mut shown = String::from("`");
     for (n, character) in text.chars().enumerate() {
@@ -139,7 +139,7 @@ pub(super) fn quoted(text: &str) -> String {
             shown.push('…');
             break;
         }
-        if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
+        if is_printable(character) { shown.push(character) } else { shown.extend(character.escape_default()) }
     }
     shown.push('`');
     shown
@@ -174,6 +174,7 @@ mod tests {
     #[test]
     fn what_is_quoted_can_neither_move_the_cursor_nor_fill_the_screen() {
         assert_eq!(quoted("a\u{1b}[2J\n"), "`a\\u{1b}[2J\\n`");
+        assert_eq!(quoted("a\u{202e}b"), "`a\\u{202e}b`");
         assert_eq!(quoted(&"x".repeat(1_000)).chars().count(), LONGEST_QUOTE + 3);
     }
 }

@@ -365,6 +365,7 @@ fn ids_are_unique_and_are_not_of_the_kind_that_the_gateway_makes() {
     says(&mistakes(&with("id", "\"users.alice\"")), &["3: the id `users.alice` is of the kind", "choose an id"]);
     says(&mistakes(&with("id", "\"\"")), &["3: the id `` cannot be shown", "1 to 256 bytes"]);
     says(&mistakes(&with("id", "\"a\\u001b\"")), &["3: the id `a\\u{1b}` cannot be shown"]);
+    says(&mistakes(&with("id", "\"a\\u202eb\"")), &["3: the id `a\\u{202e}b` cannot be shown"]);
     says(&mistakes(&with("id", "7")), &["3: `id` is a number, not a string"]);
     toml(&with("id", "\"statement of intent\""));
 }

@@ -11,6 +11,7 @@ use super::findings::{Flaw, quoted};
 use super::index::SHORT_FORM;
 use super::question::Question;
 use super::resource::Pattern;
+use crate::domain::is_printable;
 
 /// Whether a statement gives or takes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,9 +124,9 @@ pub(super) fn check_id(id: &str) -> Result<&str, Flaw> {
         let what = format!("the id {} is of the kind that the gateway gives to statements without one", quoted(id));
         return Err(Flaw::new(what, "choose an id that neither begins with `users.` nor ends with `statement N`"));
     }
-    if id.is_empty() || id.len() > 256 || id.chars().any(char::is_control) {
+    if id.is_empty() || id.len() > 256 || !id.chars().all(is_printable) {
         let what = format!("the id {} cannot be shown", quoted(id));
-        return Err(Flaw::new(what, "an id has 1 to 256 bytes and no control character"));
+        return Err(Flaw::new(what, "an id has 1 to 256 bytes, all of them of printable characters"));
     }
     Ok(id)
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{Case, Expected};
-use crate::domain::{Action, Bucket, Caller, Claim, Claims, Mistakes, Region};
+use crate::domain::{Action, Bucket, Caller, Claim, Claims, Mistakes, Region, is_printable};
 use crate::policy::document::{self, Field, Node, Texts, Value};
 use crate::policy::findings::{Findings, Flaw, quoted};
 use crate::policy::statement::instant;
@@ -153,8 +153,8 @@ impl Reader<'_, '_> {
 
     /// A text that ends up on terminals.
     fn shown<'t>(&mut self, at: usize, text: Cow<'t, str>) -> Option<Cow<'t, str>> {
-        let flaw = || Flaw::new(format!("{} cannot be shown", quoted(&text)), "write it without control characters");
-        let shown = if text.is_empty() || text.chars().any(char::is_control) { Err(flaw()) } else { Ok(()) };
+        let flaw = || Flaw::new(format!("{} cannot be shown", quoted(&text)), "write it in printable characters");
+        let shown = if text.is_empty() || !text.chars().all(is_printable) { Err(flaw()) } else { Ok(()) };
         self.findings.check(at, shown).map(|()| text)
     }
 

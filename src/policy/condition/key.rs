@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::Claim;
+use crate::domain::{Claim, is_printable};
 use crate::policy::findings::{Flaw, Unusable, quoted};
 use crate::policy::question::Question;
 
@@ -45,6 +45,11 @@ impl Key {
             (_, Some("")) => Err(Unusable::Wrong(Flaw::new(
                 format!("the condition key {} names no claim", quoted(text)),
                 "write the claim's name after the colon, as in `token:department`",
+            ))),
+            // The name is told by `explain` and `who-can`, and a document may come from anywhere.
+            (_, Some(claim)) if !claim.chars().all(is_printable) => Err(Unusable::Wrong(Flaw::new(
+                format!("the condition key {} cannot be shown", quoted(text)),
+                "name the claim in printable characters",
             ))),
             (_, Some(claim)) => Ok(Self::Claim(claim.into())),
             (_, None) => Err(Unusable::Unclear(Flaw::unknown("condition key", text, &KNOWN))),

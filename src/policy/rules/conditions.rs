@@ -218,3 +218,9 @@ fn the_app_id_in_a_resource_is_the_buckets_own() {
         says(&mistakes(&with("resource", &format!("\"{resource}\""))), &["3: the variable `${", "is not known here"]);
     }
 }
+
+#[test]
+fn a_claims_name_that_cannot_be_shown_is_refused() {
+    let found = mistakes(&with("condition", r#"{ string_equal = { "token:x\u001b[31m" = "r" } }"#));
+    says(&found, &["3: ", r"`token:x\u{1b}[31m` cannot be shown", "printable characters"]);
+}
