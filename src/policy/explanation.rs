@@ -104,6 +104,13 @@ impl Explanation {
     ) -> Self {
         let mut ordered: Vec<_> = parts.iter().collect();
         ordered.sort_by_key(|(via, statement, _)| (statement.position, *via));
+        // A group of the token may be one of `[groups]` too.
+        ordered.dedup_by_key(|(via, statement, _)| (statement.position, *via));
+        // Positions tell statements apart: a document that is attached twice gives each of its names twice.
+        let decisive = ordered.iter().find(|(_, statement, part)| {
+            part.counts(statement.effect) && decision.statement() == Some(&*statement.name)
+        });
+        let decisive = decisive.map(|(_, statement, _)| statement.position);
         let of_statements = ordered.into_iter().map(|(via, statement, part)| {
             let takes_part = part.counts(statement.effect);
             Participation {
@@ -113,7 +120,7 @@ impl Explanation {
                 via: via.to_string().into(),
                 how: (*part).into(),
                 takes_part,
-                decides: takes_part && decision.statement() == Some(&*statement.name),
+                decides: takes_part && decisive == Some(statement.position),
             }
         });
         let of_users = short_form.map(|(name, allows)| Participation {

@@ -211,7 +211,11 @@ impl Draft {
         let groups: HashMap<_, _> = groups.into_iter().map(closed).collect();
         for (group, member) in members {
             if let Some(group) = groups.get(group) {
-                user(&mut users, member).groups.push(Arc::clone(group));
+                let of_member = &mut user(&mut users, member).groups;
+                // A group's members come together, so one that is listed twice has the group last.
+                if of_member.last().is_none_or(|last| !Arc::ptr_eq(last, group)) {
+                    of_member.push(Arc::clone(group));
+                }
             }
         }
         users.shrink_to_fit();

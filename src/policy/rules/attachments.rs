@@ -147,3 +147,29 @@ fn the_digest_covers_what_is_attached() {
     assert_ne!(digest(&one), digest(&other));
     assert_eq!(digest(&one), digest(&one.clone()));
 }
+
+#[test]
+fn each_part_is_explained_once_and_one_statement_decides() {
+    let text = "version = \"2.0\"\n[groups]\nplatform = [\"zoe\", \"zoe\"]\n\
+        [[attachment]]\nprincipal = \"group:platform\"\ndocument = \"a.json\"\n\
+        [[attachment]]\nprincipal = \"user:zoe\"\ndocument = \"a.json\"\n";
+    let allow = document(r#"{"effect": "allow", "action": "ci:*", "resource": "*"}"#);
+    let policy = Policy::parse_with(text, "p", Format::Toml, &mut |name| {
+        Ok(Document { place: name.to_owned(), text: allow.clone() })
+    });
+    let (bucket, region) = ("test-1".parse().unwrap(), "ap-chongqing".parse().unwrap());
+    let resource = Resource::bucket(&bucket, &region);
+    let zoe = caller("zoe", &["platform"]);
+    let explanation = policy.unwrap().explain(&zoe, AUDIO.parse().unwrap(), &resource, &at("2026-11-22T00:00:00Z"));
+    let parts: Vec<_> = explanation.parts().iter().map(|part| (&*part.via, part.decides)).collect();
+    assert_eq!(parts, [("group:platform", true), ("user:zoe", false)]);
+}
+
+#[test]
+fn a_member_that_is_listed_twice_is_one_member() {
+    let text = format!("{HEAD}[groups]\ng = [\"a\", \"b\", \"a\"]\nh = [\"a\"]\n")
+        + &statement("allow", "[\"group:g\", \"group:h\"]", AUDIO, "*");
+    let policy = toml(&text);
+    let (_, user) = policy.index.users().find(|(name, _)| *name == "a").unwrap();
+    assert_eq!(user.groups.iter().map(|group| &*group.name).collect::<Vec<_>>(), ["g", "h"]);
+}
