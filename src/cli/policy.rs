@@ -72,6 +72,7 @@ fn part_as_json(part: &Participation) -> Value {
         "principal": &*part.via,
         "part": part.how.as_str(),
         "detail": part.how.to_string(),
+        "takes_part": part.takes_part,
         "decides": part.decides,
     })
 }

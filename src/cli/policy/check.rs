@@ -50,7 +50,7 @@ fn as_json(policy: &Policy, remarks: &[Remark], ok: bool) -> Value {
     };
     let remarks: Vec<Value> = remarks.iter().map(told).collect();
     let (digest, statements) = (policy.digest(), policy.statements());
-    json!({ "ok": ok, "digest": digest, "statements": statements, "mistakes": [], "findings": remarks })
+    json!({ "ok": ok, "policy": digest, "statements": statements, "mistakes": [], "findings": remarks })
 }
 
 fn for_people(policy: &Policy, remarks: &[Remark], file: &Path, paper: Paper) -> String {

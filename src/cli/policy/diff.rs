@@ -97,6 +97,7 @@ impl Progress {
 
 fn as_json(old: &Policy, new: &Policy, diff: &Diff) -> Value {
     json!({
+        "ok": true,
         "same": diff.rows.is_empty() && diff.complete,
         "complete": diff.complete,
         "old": old.digest(),

@@ -102,6 +102,7 @@ fn as_json(question: &Question, policy: &Policy, explanation: &Explanation) -> V
     let decision = explanation.decision();
     let parts: Vec<Value> = explanation.parts().iter().map(part_as_json).collect();
     json!({
+        "ok": true,
         "decision": decision.verdict().as_str(),
         "reason": decision.verdict().reason(),
         "statement": decision.statement(),

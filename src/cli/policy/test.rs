@@ -84,7 +84,7 @@ fn as_json(policy: &Policy, report: &Report<'_>, ok: bool) -> Value {
     json!({
         "ok": ok,
         "mistakes": [],
-        "digest": policy.digest(),
+        "policy": policy.digest(),
         "failures": report.failures().count(),
         "cases": report.answers.iter().map(answer_as_json).collect::<Vec<_>>(),
         "statements": report.statements,
@@ -101,7 +101,7 @@ fn answer_as_json(answer: &Answer<'_>) -> Value {
         "as_expected": answer.is_as_expected(),
         "expected": { "decision": answer.case.expected().as_str(), "statement": statement },
         "decided": { "decision": decision.verdict().as_str(), "statement": decision.statement() },
-        "statements": answer.explanation.parts().iter().map(part_as_json).collect::<Vec<_>>(),
+        "parts": answer.explanation.parts().iter().map(part_as_json).collect::<Vec<_>>(),
         "hint": answer.hint,
     })
 }

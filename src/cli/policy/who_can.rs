@@ -90,6 +90,7 @@ impl Asked {
 fn as_json(asked: &Asked, policy: &Policy, answer: &WhoCan<'_>) -> Value {
     let Asked { action, bucket, region, ip, at, now: _ } = asked;
     json!({
+        "ok": true,
         "action": action.as_str(),
         "bucket": bucket.as_str(),
         "region": region.as_ref().map(Region::as_str),

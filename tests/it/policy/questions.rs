@@ -116,7 +116,7 @@ fn groups_claims_time_and_address_are_those_that_are_given() {
     assert_eq!((&permit["at"], &permit["ip"]), (&json!("2029-12-30T16:00:00Z"), &json!(null)));
     let part = json!({
         "statement": "reds-look", "place": policy.file(), "line": 17, "effect": "allow", "principal": "*",
-        "part": "matches", "detail": "matches", "decides": true,
+        "part": "matches", "detail": "matches", "takes_part": true, "decides": true,
     });
     assert_eq!(permit["parts"], json!([part]));
     assert_eq!(with(&["--claim", "team=[\"blue\",\"red\"]", "--at", "2029-01-01T00:00:00Z"], 0)["decision"], "permit");
@@ -147,7 +147,7 @@ fn a_line_of_users_about_other_actions_is_shown_too() {
     let told = Policy::new("[users]\ncarol = \"ci:CreateAsrBucket\"\n").json("explain", &delete, 0);
     let part = json!({
         "statement": "users.carol", "place": null, "line": null, "effect": "allow", "principal": "user:carol",
-        "part": "other_action", "detail": "is about other actions", "decides": false,
+        "part": "other_action", "detail": "is about other actions", "takes_part": false, "decides": false,
     });
     assert_eq!((&told["decision"], &told["parts"]), (&json!("denied"), &json!([part])));
 }

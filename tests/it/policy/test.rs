@@ -74,7 +74,7 @@ fn a_failure_says_what_was_expected_what_was_decided_and_why() {
     let json = told(&test(&folder, &["--json"]).expect(2));
     assert_eq!((&json["ok"], &json["failures"]), (&false.into(), &2.into()));
     assert_eq!(json["untouched"][0]["statement"], "not-in-production");
-    let parts = json["cases"][1]["statements"].as_array().unwrap();
+    let parts = json["cases"][1]["parts"].as_array().unwrap();
     assert!(parts.iter().any(|part| part["part"] == "other_resource" && part["decides"] == false), "{json}");
 }
 
