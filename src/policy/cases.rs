@@ -60,9 +60,11 @@ impl Cases {
     /// Asks `policy` every question.
     #[must_use]
     pub fn ask<'c>(&'c self, policy: &Policy) -> Report<'c> {
-        let answers: Vec<_> = self.0.iter().map(|case| case.ask(policy)).collect();
-        let touched: HashSet<&str> = answers.iter().flat_map(Answer::touched).collect();
         let all: Vec<Listed> = policy.inventory().collect();
+        let mut names: Vec<&str> = all.iter().map(|listed| &*listed.name).collect();
+        names.sort_unstable();
+        let answers: Vec<_> = self.0.iter().map(|case| case.ask(policy, &names)).collect();
+        let touched: HashSet<&str> = answers.iter().flat_map(Answer::touched).collect();
         let statements = all.len();
         let untouched = all.into_iter().filter(|statement| !touched.contains(&*statement.name)).collect();
         Report { answers, statements, untouched }
@@ -88,11 +90,12 @@ impl Case {
         &self.expected
     }
 
-    fn ask(&self, policy: &Policy) -> Answer<'_> {
+    /// `names` are those of the policy's statements, sorted.
+    fn ask(&self, policy: &Policy, names: &[&str]) -> Answer<'_> {
         let resource = Resource::bucket(&self.bucket, &self.region);
         let explanation = policy.explain(&self.caller, self.action, &resource, &self.context);
         let wanted = self.expected.statement.as_deref();
-        let hint = wanted.and_then(|wanted| policy.no_such_statement(wanted));
+        let hint = wanted.and_then(|wanted| no_such_statement(wanted, names));
         Answer { case: self, explanation, hint }
     }
 }
@@ -163,16 +166,15 @@ impl Policy {
         // A document that is attached twice has the same statements twice.
         statements.chain(lines).filter(move |listed| seen.insert(Arc::clone(&listed.name)))
     }
+}
 
-    /// What to say to a case that names a statement that is not there.
-    fn no_such_statement(&self, wanted: &str) -> Option<String> {
-        let names: Vec<_> = self.inventory().map(|listed| listed.name).collect();
-        if names.iter().any(|name| **name == *wanted) {
-            return None;
-        }
-        Some(match nearest(wanted, names.iter().map(AsRef::as_ref)) {
-            Some(name) => format!("no statement is called `{wanted}`; did you mean `{name}`?"),
-            None => format!("no statement is called `{wanted}`"),
-        })
+/// What to say to a case that names a statement that is not one of the sorted `names`.
+fn no_such_statement(wanted: &str, names: &[&str]) -> Option<String> {
+    if names.binary_search(&wanted).is_ok() {
+        return None;
     }
+    Some(match nearest(wanted, names.iter().copied()) {
+        Some(name) => format!("no statement is called `{wanted}`; did you mean `{name}`?"),
+        None => format!("no statement is called `{wanted}`"),
+    })
 }

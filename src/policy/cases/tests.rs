@@ -101,6 +101,17 @@ fn a_statement_that_the_policy_does_not_have_is_told_with_the_nearest_name() {
 }
 
 #[test]
+fn of_equally_near_names_the_same_is_told_each_time() {
+    let text = "[users]\nteam-c = '*'\nteam-a = '*'\nteam-b = '*'\n";
+    let cases = cases(&format!("{TOP}{CASE}statement = 'users.team-x'\n"));
+    for _ in 0..20 {
+        let report = cases.ask(&Policy::parse(text, "p", Format::Toml).unwrap());
+        let hint = report.answers.first().and_then(|answer| answer.hint.as_deref());
+        assert_eq!(hint, Some("no statement is called `users.team-x`; did you mean `users.team-c`?"));
+    }
+}
+
+#[test]
 fn json_says_the_same_as_toml() {
     let json = r#"{"region": "ap-chongqing", "case": [{"name": "one", "caller": "zoe", "groups": ["team"], "ip": "10.0.0.1",
         "claims": {"mfa": true}, "action": "ci:CreateAsrBucket", "bucket": "test-1", "at": "2026-11-22T00:00:00Z",
