@@ -95,9 +95,27 @@ impl<'f, 'p, 't> Reader<'f, 'p, 't> {
             }
             let texts = node.texts(&key, ACTIONS, self.findings);
             let actions = self.actions(&texts);
-            if let Some(name) = name {
+            self.remark_on_line(at, &key, &texts, actions);
+            if let Some(name) = name.filter(|_| !actions.is_empty()) {
                 self.build.allow_everywhere(name, actions);
             }
+        }
+    }
+
+    /// What of a line of `[users]` is hardly meant. It is told here: lines keep no place.
+    fn remark_on_line(&mut self, at: usize, user: &str, texts: &Texts<'t>, actions: Actions) {
+        let line = format!("the line of {} in `[users]`", quoted(user));
+        if texts.is_empty() {
+            let flaw = Flaw::new(format!("{line} is empty: it allows nothing"), "name actions, or remove it");
+            self.findings.remark(at, Weight::Warning, flaw);
+        }
+        if actions.is_every() {
+            let hint = "name the actions that are needed; a `[[statement]]` can name the buckets too";
+            self.findings.remark(
+                at,
+                Weight::Note,
+                Flaw::new(format!("{line} allows every action on every bucket"), hint),
+            );
         }
     }
 

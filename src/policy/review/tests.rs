@@ -168,6 +168,18 @@ fn an_allow_of_everything_to_everyone_is_a_warning_and_half_of_that_a_note() {
 }
 
 #[test]
+fn a_line_of_users_that_allows_everything_is_a_note_and_an_empty_one_a_warning_and_no_statement() {
+    for all in ["'*'", "['ci:Create*', 'ci:Describe*', 'ci:Delete*']"] {
+        let told = "the line of `root` in `[users]` allows every action on every bucket";
+        assert_one(&format!("[users]\na = '{CREATE}'\nroot = {all}\n"), "note", 4, told);
+    }
+    let empty = "[users]\na = 'ci:Create*'\nb = []\n";
+    assert_one(empty, "warning", 4, "the line of `b` in `[users]` is empty: it allows nothing");
+    let policy = Policy::parse(empty, "p", Format::Toml).unwrap();
+    assert_eq!((policy.statements(), policy.index.short_forms().count()), (1, 1));
+}
+
+#[test]
 fn a_group_that_no_statement_names_is_a_warning_with_the_nearest_that_one_does() {
     let text = format!("[groups]\nspeech-team = ['alice']\n{}", allow("'group:speach-team'", CREATE, A1, ""));
     assert_one(&text, "warning", 3, "no statement names the group `speech-team`: its members gain nothing by it");
