@@ -36,7 +36,7 @@ impl Candidate {
     #[must_use]
     pub fn opinion(&self, caller: &Caller, action: Action, resource: Resource<'_>, context: &Context) -> Opinion {
         let decision = self.0.decide(caller, action, resource, context);
-        Opinion { verdict: decision.verdict(), statement: decision.statement().map(Arc::from) }
+        Opinion { verdict: decision.verdict(), statement: decision.into_statement() }
     }
 
     /// How many statements it has.

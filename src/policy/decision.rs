@@ -49,6 +49,14 @@ impl Decision {
         }
     }
 
+    /// The name of the statement that decided, shared with the policy.
+    pub(super) fn into_statement(self) -> Option<Arc<str>> {
+        match self.ground {
+            Ground::Allowed(statement) | Ground::Denied(statement) => Some(statement),
+            Ground::Nothing => None,
+        }
+    }
+
     /// Permit or denied, and if denied, whether by a statement.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
