@@ -49,10 +49,9 @@ fn unreadable(mistakes: Mistakes, json: bool) -> ExitCode {
     let mistakes = mistakes.into_vec();
     if json {
         let mistakes: Vec<Value> = mistakes.iter().map(problems::as_json).collect();
-        paper::print(&format!("{}\n", json!({ "ok": false, "mistakes": mistakes })));
-    } else {
-        problems::tell(&mistakes);
+        return paper::print(&format!("{}\n", json!({ "ok": false, "mistakes": mistakes })), Status::BadUsage);
     }
+    problems::tell(&mistakes);
     Status::BadUsage.into()
 }
 

@@ -32,12 +32,12 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
     };
     let remarks = policy.review(Timestamp::now());
     let warned = remarks.iter().any(|remark| remark.weight == Weight::Warning);
-    print(&if args.json {
+    let text = if args.json {
         format!("{}\n", as_json(&policy, &remarks, !warned))
     } else {
         for_people(&policy, &remarks, &args.file, Paper::new())
-    });
-    if warned { Status::SaidNo } else { Status::Fine }.into()
+    };
+    print(&text, if warned { Status::SaidNo } else { Status::Fine })
 }
 
 fn as_json(policy: &Policy, remarks: &[Remark], ok: bool) -> Value {

@@ -49,13 +49,13 @@ pub(super) fn run(args: &DiffArgs) -> ExitCode {
     let mut progress = Progress::new();
     let diff = old.diff(&new, Timestamp::now(), &mut |done, all| progress.tell(done, all));
     progress.wipe();
-    print(&if args.json { format!("{}\n", as_json(&old, &new, &diff)) } else { for_people(&diff, Paper::new()) });
-    match (diff.rows.is_empty(), diff.complete) {
+    let text = if args.json { format!("{}\n", as_json(&old, &new, &diff)) } else { for_people(&diff, Paper::new()) };
+    let status = match (diff.rows.is_empty(), diff.complete) {
         (false, _) if args.exit_code => Status::SaidNo,
         (false, _) | (true, true) => Status::Fine,
         (true, false) => Status::Failure,
-    }
-    .into()
+    };
+    print(&text, status)
 }
 
 /// Both, or the mistakes of both.

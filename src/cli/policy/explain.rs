@@ -73,13 +73,13 @@ pub(super) fn run(args: &ExplainArgs) -> ExitCode {
     };
     let resource = Resource::bucket(&question.bucket, &question.region);
     let explanation = policy.explain(&question.caller, question.action, &resource, &question.context);
-    print(&if args.json {
+    let text = if args.json {
         format!("{}\n", as_json(&question, &policy, &explanation))
     } else {
         for_people(&question, &explanation, Paper::new())
-    });
+    };
     let denied = explanation.decision().verdict() != Verdict::Permit;
-    if denied && args.exit_code { Status::SaidNo } else { Status::Fine }.into()
+    print(&text, if denied && args.exit_code { Status::SaidNo } else { Status::Fine })
 }
 
 fn question(args: &ExplainArgs, policy: &Policy) -> Result<Question, Mistakes> {

@@ -1,7 +1,9 @@
 //! What the policy commands print on: columns that line up, and colour where a terminal shows it.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
 
+use crate::cli::status::{Status, complain};
 use crate::config::no_colour;
 
 /// How a piece of text stands out.
@@ -75,11 +77,16 @@ fn widths(rows: &[Vec<Cell>]) -> Vec<usize> {
     (0..columns).map(|column| width(column).unwrap_or(0)).collect()
 }
 
-/// Prints `text` as it is.
-pub(super) fn print(text: &str) {
-    // Whoever closed the pipe does not want to read on; the status still tells.
+/// Prints `text` as it is, and gives the status that goes with it: [`Status::Failure`] if it could not be written.
+pub(super) fn print(text: &str, status: Status) -> ExitCode {
     let mut stdout = std::io::stdout().lock();
-    let _printed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // Whoever closed the pipe does not want to read on; the status still tells.
+        Err(why) if why.kind() != ErrorKind::BrokenPipe => {
+            complain(Status::Failure, format_args!("standard output cannot be written: {why}"))
+        }
+        Ok(()) | Err(_) => status.into(),
+    }
 }
 
 #[cfg(test)]

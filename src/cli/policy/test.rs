@@ -68,12 +68,12 @@ fn asked(args: &TestArgs, policy: &Policy, cases: &Cases) -> ExitCode {
     let report = cases.ask(policy);
     let covered = report.untouched.is_empty() || !args.require_coverage;
     let ok = covered && report.failures().next().is_none();
-    print(&if args.json {
+    let text = if args.json {
         format!("{}\n", as_json(policy, &report, ok))
     } else {
         for_people(&report, &args.cases, ok, Paper::new())
-    });
-    if ok { Status::Fine } else { Status::SaidNo }.into()
+    };
+    print(&text, if ok { Status::Fine } else { Status::SaidNo })
 }
 
 fn as_json(policy: &Policy, report: &Report<'_>, ok: bool) -> Value {

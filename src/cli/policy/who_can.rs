@@ -60,12 +60,12 @@ pub(super) fn run(args: &WhoCanArgs) -> ExitCode {
         Err(mistakes) => return unreadable(mistakes, args.json),
     };
     let answer = policy.who_can(&asked.wish());
-    print(&if args.json {
+    let text = if args.json {
         format!("{}\n", as_json(&asked, &policy, &answer))
     } else {
         for_people(&asked, &answer, Paper::new())
-    });
-    Status::Fine.into()
+    };
+    print(&text, Status::Fine)
 }
 
 fn asked(args: &WhoCanArgs, policy: &Policy) -> Result<Asked, Mistakes> {

@@ -166,7 +166,7 @@ impl Reader<'_, '_> {
         let flaw = |why: crate::domain::InvalidCaller| {
             Flaw::new(format!("no caller can be called {} with these groups", quoted(&name)), why.to_string())
         };
-        self.findings.check(at, caller.map_err(flaw)).map(|caller| caller.with_claims(claims))
+        self.findings.check(at, caller.map_err(flaw)).map(|caller| caller.with_usual_claims(claims))
     }
 
     fn claims(&mut self, node: Node<'_>) -> Claims {

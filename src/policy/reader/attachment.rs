@@ -16,7 +16,7 @@ use super::super::statement::{Effect, Statement};
 use super::super::{Document, Documents};
 use super::parts::{Owner, Standing};
 use super::{ACTIONS, Reader, check_version, one_or_many};
-use crate::domain::Action;
+use crate::domain::{Action, is_printable};
 
 const ATTACHMENT_KEYS: [&str; 2] = ["principal", "document"];
 const DOCUMENT_KEYS: [&str; 2] = ["version", "statement"];
@@ -56,6 +56,11 @@ impl<'t> Reader<'_, '_, 't> {
         else {
             return;
         };
+        // It becomes a part of its statements' names.
+        if !name.chars().all(is_printable) {
+            let what = format!("the name {} cannot be shown", quoted(&name));
+            return self.findings.add(at, Flaw::new(what, "name a file without invisible or control characters"));
+        }
         match documents(&name) {
             Ok(document) => {
                 let before = self.build.count();

@@ -72,7 +72,9 @@ impl Build {
 
     /// A group that statements name, with nearly this name; not looked for among very many.
     pub(super) fn group_like(&self, name: &str) -> Option<&str> {
-        nearest(name, self.draft.groups().take(GROUPS_COMPARED))
+        let mut groups: Vec<&str> = self.draft.groups().take(GROUPS_COMPARED + 1).collect();
+        groups.sort_unstable();
+        if groups.len() > GROUPS_COMPARED { None } else { nearest(name, groups) }
     }
 
     /// How many statements mean something.

@@ -135,6 +135,8 @@ fn a_document_that_cannot_be_had_is_a_mistake_of_the_policy() {
         &["4: the document `cam/a.json` cannot be read: there is no folder", "the policy's folder"],
     );
     says(&mistakes("[[attachment]]\nprincipal = \"*\"\n"), &["1: the attachment has no `document`", "name the file"]);
+    let hidden = mistakes("[[attachment]]\nprincipal = \"*\"\ndocument = \"a\\u202Eb\"\n");
+    says(&hidden, &["3: the name `a\\u{202e}b` cannot be shown", "without invisible"]);
     let found = mistakes("[[attachment]]\ndocument = \"a\"\nid = \"x\"\n");
     let parts = ["1: the attachment has no `principal`", "2: the document `a` cannot be read", "3: unknown key `id`"];
     assert!(found.len() == 3 && found.iter().zip(parts).all(|(found, part)| found.starts_with(part)), "{found:#?}");

@@ -243,3 +243,14 @@ fn who_can_tells_programs_the_same() {
         "--bucket"
     );
 }
+
+#[test]
+fn what_cannot_be_written_is_a_failure() {
+    let file = Policy::new(POLICY);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut asked = std::process::Command::new(env!("CARGO_BIN_EXE_ci-gateway"));
+    asked.args(["policy", "check", &file.file()]).stdout(full).stderr(std::process::Stdio::piped());
+    let ended = asked.output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.code() == Some(1) && said.contains("standard output cannot be written"), "{said}");
+}
