@@ -65,7 +65,7 @@ pub struct FetchSettings {
     pub ca_file: Option<PathBuf>,
     /// From one fetch to the next, give or take a tenth.
     pub refresh: Duration,
-    /// How long a set is used after it was last fetched; not below `refresh`.
+    /// How long a set is used after it was last fetched; at least twice `refresh`.
     pub max_age: Duration,
     /// After a fetch that failed, and at least between two that tokens of unknown keys bring about.
     pub retry: Duration,

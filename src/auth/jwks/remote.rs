@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::fetch::{Authorities, Source, Unfetched};
 use crate::auth::keys::{Held, KeyRing};
-use crate::auth::{Algorithm, FetchSettings, IssuerSettings};
+use crate::auth::{Algorithm, FetchSettings, IssuerSettings, JwksUrl};
 use crate::domain::Mistakes;
 
 /// The word of a fetch whose set was taken.
@@ -24,25 +24,31 @@ const RESULTS: usize = 1 + Unfetched::WORDS.len();
 /// Of a reason, in characters: some of it is the other end's own text.
 const LONGEST_REASON: usize = 300;
 
+/// Each holds a connection while it waits, and anyone can make a token with an unknown key.
+const MOST_WAITING: usize = 256;
+
 /// A key set at an address. Its background work ends when it is dropped.
 #[derive(Debug)]
 pub(in crate::auth) struct Remote {
     set: Arc<KeySet>,
     work: OnceLock<AbortHandle>,
+    /// One permit for each who may wait at once.
+    waiting: Semaphore,
 }
 
-/// All that a set depends on: two of the same origin are one.
+/// Where a set comes from: what was fetched is good for all who ask the same.
 #[derive(Debug, PartialEq, Eq)]
 struct Origin {
     issuer: String,
-    algorithms: Vec<Algorithm>,
-    settings: FetchSettings,
+    url: JwksUrl,
     authorities: Authorities,
 }
 
 #[derive(Debug)]
 struct KeySet {
     origin: Origin,
+    algorithms: Vec<Algorithm>,
+    settings: FetchSettings,
     source: Source,
     held: ArcSwap<Held>,
     pace: Mutex<Pace>,
@@ -63,6 +69,14 @@ struct Pace {
     text: Bytes,
     /// The word of the last fetch.
     result: Option<&'static str>,
+}
+
+impl Pace {
+    /// The same for a new set, which has no fetch under way yet.
+    fn carried(&self) -> Self {
+        let Self { fetching: _, forced, fetched, ref text, result } = *self;
+        Self { fetching: false, forced, fetched, text: text.clone(), result }
+    }
 }
 
 /// Who wants a fetch.
@@ -94,8 +108,9 @@ pub struct KeySetState {
 }
 
 impl Remote {
-    /// The set of `issuer` at the address of `settings`: the one of `previous` if it has the same origin, else a new
-    /// and empty one. Nothing is fetched before [`Self::keep_fresh`].
+    /// The set of `issuer` at the address of `settings`: the one of `previous` if nothing differs; with what that one
+    /// fetched last, read under the new settings, if it has the same origin; else an empty one. Nothing is fetched before
+    /// [`Self::keep_fresh`].
     ///
     /// # Errors
     /// Every mistake that keeps the other end from being proved.
@@ -105,26 +120,25 @@ impl Remote {
         previous: Option<&Arc<Self>>,
     ) -> Result<Arc<Self>, Mistakes> {
         let authorities = Authorities::load(settings.ca_file.as_deref())?;
-        let origin = Origin {
-            issuer: issuer.issuer.clone(),
-            algorithms: issuer.algorithms.clone(),
-            settings: settings.clone(),
-            authorities,
-        };
-        if let Some(same) = previous.filter(|previous| previous.set.origin == origin) {
+        let origin = Origin { issuer: issuer.issuer.clone(), url: settings.url.clone(), authorities };
+        let before = previous.map(|previous| &previous.set).filter(|before| before.origin == origin);
+        if let (Some(same), Some(before)) = (previous, before)
+            && (&before.settings, &before.algorithms) == (settings, &issuer.algorithms)
+        {
             return Ok(Arc::clone(same));
         }
-        let source = Source::new(settings, &origin.authorities)?;
-        let counts = previous.map_or_else(Arc::default, |previous| Arc::clone(&previous.set.counts));
         let set = KeySet {
+            source: Source::new(settings, &origin.authorities)?,
             origin,
-            source,
+            algorithms: issuer.algorithms.clone(),
+            settings: settings.clone(),
             held: ArcSwap::from_pointee(Held::closed()),
-            pace: Mutex::default(),
+            pace: Mutex::new(before.map_or_else(Pace::default, |before| before.pace().carried())),
             rounds: watch::Sender::new(()),
-            counts,
+            counts: previous.map_or_else(Arc::default, |previous| Arc::clone(&previous.set.counts)),
         };
-        Ok(Arc::new(Self { set: Arc::new(set), work: OnceLock::new() }))
+        set.open_if_fresh();
+        Ok(Arc::new(Self { set: Arc::new(set), work: OnceLock::new(), waiting: Semaphore::new(MOST_WAITING) }))
     }
 
     /// Looks whether the address could be fetched from; nothing is fetched.
@@ -146,14 +160,15 @@ impl Remote {
     }
 
     /// Waits for a fetch that may bring an unknown key: the one in flight or, if none was asked for lately, a new one.
-    /// `false` if there was nothing to wait for, or if it took too long.
+    /// `false` if there was nothing to wait for, if too many wait already, or if it took too long.
     pub(in crate::auth) async fn renewed(&self, deadline: Instant) -> bool {
+        let Ok(_place) = self.waiting.try_acquire() else { return false };
         timeout_at(deadline, self.set.fetched(Wanted::ByUnknownKey)).await.unwrap_or(false)
     }
 
     /// How long a fetch may take.
     pub(in crate::auth) fn fetch_time(&self) -> Duration {
-        self.set.origin.settings.time
+        self.set.settings.time
     }
 
     /// What a metric shows.
@@ -215,7 +230,7 @@ impl KeySet {
         }
         match wanted {
             Wanted::BySchedule => {}
-            Wanted::ByUnknownKey if pace.forced.is_some_and(|last| now < last + self.origin.settings.retry) => {
+            Wanted::ByUnknownKey if pace.forced.is_some_and(|last| now < last + self.settings.retry) => {
                 return Begun::TooSoon;
             }
             Wanted::ByUnknownKey => pace.forced = Some(now),
@@ -226,9 +241,9 @@ impl KeySet {
 
     fn take(&self, result: Result<Bytes, Unfetched>) {
         let read = result.and_then(|text| {
-            let place = self.origin.settings.url.to_string();
+            let place = self.origin.url.to_string();
             let changed = self.pace().text != text || self.held.load().ring().is_none();
-            let ring = changed.then(|| KeyRing::of_set(&place, &text, &self.origin.algorithms)).transpose();
+            let ring = changed.then(|| KeyRing::of_set(&place, &text, &self.algorithms)).transpose();
             ring.map(|ring| (text, ring)).map_err(|mistakes| Unfetched::Set(mistakes.to_string()))
         });
         let word = read.as_ref().map_or_else(Unfetched::as_str, |_| TAKEN);
@@ -251,7 +266,7 @@ impl KeySet {
             count.fetch_add(1, Ordering::Relaxed);
         }
         let before = self.pace().result;
-        let (issuer, url) = (&self.origin.issuer, self.origin.settings.url.to_string());
+        let (issuer, url) = (&self.origin.issuer, self.origin.url.to_string());
         match why {
             _ if before == Some(word) => {}
             None => tracing::info!(issuer, url, "the issuer's keys were fetched"),
@@ -265,20 +280,31 @@ impl KeySet {
     /// When the set has to be fetched again or closed.
     fn next_look(&self) -> Instant {
         let pace = self.pace();
-        let wait = if pace.result == Some(TAKEN) { self.origin.settings.refresh } else { self.origin.settings.retry };
-        let next = Instant::now() + jittered(wait.min(self.origin.settings.refresh));
+        let wait = if pace.result == Some(TAKEN) { self.settings.refresh } else { self.settings.retry };
+        // Whatever the jitter, there is time for a fetch before the set is too old.
+        let next = Instant::now() + jittered(wait.min(self.settings.refresh).min(self.settings.max_age / 2));
         match pace.fetched.filter(|_| self.held.load().ring().is_some()) {
-            Some(fetched) => next.min(fetched + self.origin.settings.max_age),
+            Some(fetched) => next.min(fetched + self.settings.max_age),
             None => next,
+        }
+    }
+
+    /// Reads what an earlier set of the same origin fetched. If it does not fit any more, the next fetch says why.
+    fn open_if_fresh(&self) {
+        let pace = self.pace();
+        if pace.fetched.is_some_and(|fetched| fetched.elapsed() < self.settings.max_age)
+            && let Ok(ring) = KeyRing::of_set(&self.origin.url.to_string(), &pace.text, &self.algorithms)
+        {
+            self.held.store(Arc::new(Held::new(ring)));
         }
     }
 
     fn close_if_old(&self) {
         let pace = self.pace();
-        let old = pace.fetched.is_some_and(|fetched| fetched.elapsed() >= self.origin.settings.max_age);
+        let old = pace.fetched.is_some_and(|fetched| fetched.elapsed() >= self.settings.max_age);
         if old && self.held.load().ring().is_some() {
             self.held.store(Arc::new(Held::closed()));
-            let (issuer, url) = (&self.origin.issuer, self.origin.settings.url.to_string());
+            let (issuer, url) = (&self.origin.issuer, self.origin.url.to_string());
             tracing::error!(issuer, url, "the issuer's keys are older than jwks_max_age; its tokens are refused");
         }
     }

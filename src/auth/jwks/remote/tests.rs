@@ -92,12 +92,72 @@ async fn keys_stay_over_a_reload_that_does_not_change_where_they_come_from() {
     assert_eq!(asked_now(&third).await.as_deref(), Ok("alice"));
     assert_eq!((asked.load(Ordering::SeqCst), asked_there.load(Ordering::SeqCst)), (1, 1));
 
-    // So is one for other algorithms.
+    // The same one is read anew for other algorithms, before anything is fetched.
     let fewer = IssuerSettings { algorithms: vec![Algorithm::EdDsa], ..fetched_from(&other) };
-    let fourth = load(fewer, Some(&third));
-    until(|| counted(&fourth) == 3).await;
+    let fourth = Authenticator::load(&with_cache(vec![fewer]), Some(&third)).unwrap();
     assert!(asked_now(&fourth).await.is_err());
     assert_eq!(fourth.key_sets().first().map(|set| (set.keys, set.skipped)), Some((1, 2)));
+}
+
+fn with_max_age(url: &str, max_age: Duration) -> IssuerSettings {
+    let mut settings = fetched_from(url);
+    let KeySource::JwksUrl(fetch) = &mut settings.keys else { panic!() };
+    fetch.max_age = max_age;
+    settings
+}
+
+// Row 62.
+#[tokio::test]
+async fn another_max_age_is_applied_to_the_last_good_set_while_its_issuer_is_down() {
+    let (url, _asked) = issuer().await;
+    let first = load(fetched_from(&url), None);
+    until(|| counted(&first) == 1).await;
+    // None of these fetches anything: the issuer might as well be down.
+    let reloaded = |max_age, previous: &Authenticator| {
+        Authenticator::load(&with_cache(vec![with_max_age(&url, max_age)]), Some(previous)).unwrap()
+    };
+    let longer = reloaded(2 * NEVER, &first);
+    assert_eq!(asked_now(&longer).await.as_deref(), Ok("alice"));
+    let shorter = reloaded(Duration::from_nanos(1), &longer);
+    assert_eq!(asked_now(&shorter).await, Err(Refused::KeysUnavailable));
+    let again = reloaded(NEVER, &shorter);
+    assert_eq!(asked_now(&again).await.as_deref(), Ok("alice"));
+}
+
+fn remote(settings: &IssuerSettings) -> Arc<Remote> {
+    let KeySource::JwksUrl(fetch) = &settings.keys else { panic!() };
+    Remote::load(settings, fetch, None).unwrap()
+}
+
+#[tokio::test]
+async fn a_fetch_comes_before_the_set_is_too_old_whatever_the_jitter() {
+    let remote = remote(&fetched_from("http://127.0.0.1:1/jwks"));
+    remote.set.take(Ok(key_set().to_string().into()));
+    let closes = remote.set.pace().fetched.unwrap() + NEVER;
+    for _ in 0..100 {
+        assert!(remote.set.next_look() < closes);
+    }
+}
+
+#[tokio::test]
+async fn only_so_many_wait_for_an_unknown_key_and_one_more_is_answered_at_once() {
+    // It accepts nobody, and so answers nobody.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks", silent.local_addr().unwrap());
+    let mut settings = fetched_from(&url);
+    let KeySource::JwksUrl(fetch) = &mut settings.keys else { panic!() };
+    fetch.time = NEVER;
+    let remote = remote(&settings);
+    let deadline = Instant::now() + NEVER;
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..MOST_WAITING {
+        let remote = Arc::clone(&remote);
+        waiting.spawn(async move { remote.renewed(deadline).await });
+    }
+    until(|| remote.waiting.available_permits() == 0).await;
+    assert!(!samples::at_once(remote.renewed(deadline)));
+    waiting.shutdown().await;
+    assert_eq!(remote.waiting.available_permits(), MOST_WAITING);
 }
 
 #[tokio::test]
