@@ -159,9 +159,11 @@ fn fetched(entry: &Table<'_>) -> Option<FetchSettings> {
         return None;
     }
     let (refresh, max_age) = (refresh?, max_age?);
-    if max_age < refresh {
+    // With less, a single slow fetch would be enough to refuse everyone.
+    if max_age < refresh * 2 {
         let key = if entry.has("jwks_max_age") { "jwks_max_age" } else { "jwks_refresh" };
-        let hint = "jwks_max_age is the longer one: how long keys are used while the issuer cannot be reached";
+        let hint =
+            "jwks_max_age is the longer one, at least twice jwks_refresh: how long keys are used without a fetch";
         entry.mistake(key, "lets keys become too old before they are fetched again", hint);
     }
     Some(FetchSettings { url: url?, ca_file: ca_file?, refresh, max_age, retry: FETCH_RETRY, time: FETCH_TIME })

@@ -170,6 +170,8 @@ fn keys_are_fetched_safely_or_the_key_is_a_mistake() {
         ("jwks_url = 'https://u:p@i/k'", "jwks_url", "scheme, host"),
         ("jwks_url = 'https://i/k'\njwks_refresh = '1s'", "is `1s`", "from `10s`"),
         ("jwks_url = 'https://i/k'\njwks_max_age = '5m'", "too old before", "jwks_max_age"),
+        ("jwks_url = 'https://i/k'\njwks_max_age = '10m'", "too old before", "twice"),
+        ("jwks_url = 'https://i/k'\njwks_max_age = '1199s'", "too old before", "twice"),
         ("jwks_url = 'https://i/k'\njwks_refresh = '24h'\njwks_max_age = '23h'", "too old before", "longer one"),
         ("jwks_file = 'k'\njwks_ca_file = 'c'", "jwks_url is not", "leave it out"),
         ("jwks_file = 'k'\njwks_refresh = '5m'", "jwks_url is not", "leave it out"),
