@@ -105,11 +105,11 @@ fn tell(args: &NewArgs, key: &NewKey) -> io::Result<()> {
 fn terms(args: &NewArgs, now: Timestamp) -> Result<KeyTerms, Problem> {
     let end = args.expires.map(|lifetime| now.checked_add(lifetime)).transpose().map_err(|_| Problem::End)?;
     let not_after = end.or(args.not_after);
+    // Parts of a second are nothing to put into a file that people read.
+    let not_after = not_after.and_then(|end| Timestamp::from_second(end.as_second()).ok());
     if not_after.is_some_and(|end| end <= now) {
         return Err(Problem::End);
     }
-    // Parts of a second are nothing to put into a file that people read.
-    let not_after = not_after.and_then(|end| Timestamp::from_second(end.as_second()).ok());
     let (caller, groups, networks) = (args.caller.clone(), args.groups.clone(), args.networks.clone());
     Ok(KeyTerms { caller, groups, not_after, networks })
 }
@@ -185,5 +185,28 @@ impl Problem {
             Self::Key(CannotMakeKey::Random(_)) | Self::Output(_) => Status::Failure,
             Self::Key(CannotMakeKey::Caller(_)) | Self::End | Self::File(_) => Status::BadUsage,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_would_be_over_once_its_end_is_cut_to_the_second_is_not_made() {
+        let terms = |expires: &str| {
+            let args = NewArgs {
+                caller: "alice".to_owned(),
+                groups: Vec::new(),
+                expires: Some(lifetime(expires).unwrap()),
+                not_after: None,
+                networks: Vec::new(),
+                file: None,
+                json: false,
+            };
+            terms(&args, "2026-11-22T00:00:00.2Z".parse().unwrap()).map(|terms| terms.not_after)
+        };
+        assert!(matches!(terms("500ms"), Err(Problem::End)));
+        assert!(matches!(terms("900ms"), Ok(Some(_))));
     }
 }
