@@ -17,6 +17,9 @@ use crate::domain::{Caller, Claim, is_printable};
 /// In bytes, for `sub`, `client_id` and `jti`.
 const LONGEST_ID: usize = 256;
 
+/// 2^53: from here on an `f64` stands for several whole numbers, and one could pass for its neighbour.
+const INEXACT: f64 = 9_007_199_254_740_992.0;
+
 /// The rules of one issuer.
 pub(super) struct Rules {
     issuer: Box<str>,
@@ -89,7 +92,7 @@ impl Rules {
         binding.map_or(Ok(()), |binding| binding.check(certificate))?;
         let caller = self.caller(object)?;
         self.check_scope(object)?;
-        let caller = caller.with_claims(claims.into_object().into_members().map(kept).collect());
+        let caller = caller.with_claims(claims.into_object().into_members().filter_map(kept).collect());
         Ok(Proved { caller: Arc::new(caller), times, binding })
     }
 
@@ -167,21 +170,43 @@ fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST_ID && text.chars().all(is_printable)
 }
 
-/// A claim as conditions ask about it.
-fn kept((name, value): (String, Json)) -> (Box<str>, Claim) {
+/// A claim as conditions ask about it; `null` is as good as none.
+fn kept((name, value): (String, Json)) -> Option<(Box<str>, Claim)> {
     let claim = match value {
+        Json::Null => return None,
         Json::List(list) => list.into_iter().map(plain).collect::<Option<_>>().map_or(Claim::Other, Claim::List),
         other => plain(other).unwrap_or(Claim::Other),
     };
-    (name.into(), claim)
+    Some((name.into(), claim))
 }
 
-/// A value that has no parts.
+/// A value that has no parts, and is exactly what was written.
 fn plain(value: Json) -> Option<Claim> {
     match value {
         Json::Text(text) => Some(Claim::Text(text.into())),
-        Json::Number(number) => Some(Claim::Number(number)),
+        Json::Number(number) => (number.abs() < INEXACT).then_some(Claim::Number(number)),
         Json::Bool(value) => Some(Claim::Bool(value)),
         Json::List(_) | Json::Object(_) | Json::Null => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(text: &str) -> Option<Claim> {
+        let object = Object::parse(format!("{{\"c\":{text}}}").as_bytes()).unwrap();
+        object.into_members().find_map(kept).map(|(_, claim)| claim)
+    }
+
+    #[test]
+    fn a_number_that_is_not_exact_is_no_number_and_null_is_no_claim() {
+        for exact in ["9007199254740991", "-9007199254740991", "0.5"] {
+            assert_eq!(claim(exact), Some(Claim::Number(exact.parse().unwrap())), "{exact}");
+        }
+        for inexact in ["9007199254740992", "9007199254740993", "-9007199254740993", "1e300", "[9007199254740993]"] {
+            assert_eq!(claim(inexact), Some(Claim::Other), "{inexact}");
+        }
+        assert_eq!(claim("null"), None);
     }
 }
