@@ -12,6 +12,7 @@ use http::{HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use rustls_pki_types::CertificateDer;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::exchange::{Exchange, Unanswered};
@@ -40,10 +41,25 @@ pub(super) struct Reception<S> {
 pub(super) struct Facts {
     pub(super) protocol: Protocol,
     pub(super) peer: Peer,
-    pub(super) certificate: Option<Arc<CertificateDer<'static>>>,
+    pub(super) client: Client,
     pub(super) exchange: Arc<Exchange>,
     pub(super) drain: Drain,
     pub(super) connections: Arc<Connections>,
+}
+
+/// What the handshake has told of who is at the other end; nothing without TLS.
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    pub(super) certificate: Option<Arc<CertificateDer<'static>>>,
+    /// Cancelled when a handshake would be made with other authorities or another list of revocations.
+    pub(super) outdated: CancellationToken,
+}
+
+impl Client {
+    /// The certificate that was verified; what verified it is still in force.
+    fn certificate(&self) -> Option<&Arc<CertificateDer<'static>>> {
+        self.certificate.as_ref().filter(|_| !self.outdated.is_cancelled())
+    }
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Reception<S>
@@ -73,7 +89,7 @@ where
             facts.connections.refuse_head();
             request.extensions_mut().insert(refusal);
         }
-        if let Some(certificate) = &facts.certificate {
+        if let Some(certificate) = facts.client.certificate() {
             request.extensions_mut().insert(Arc::clone(certificate));
         }
         let answer = self.service.clone().oneshot(request);
@@ -91,7 +107,10 @@ where
 impl Facts {
     fn is_to_close(&self, last: bool) -> bool {
         match self.protocol {
-            Protocol::Http1 => last || self.drain.is_draining() || self.exchange.age() > OLDEST,
+            Protocol::Http1 => {
+                let outdated = self.client.outdated.is_cancelled();
+                last || outdated || self.drain.is_draining() || self.exchange.age() > OLDEST
+            }
             // There is no such header: HTTP/2 says goodbye by a frame (RFC 9113 section 6.8).
             Protocol::Http2 => false,
         }
@@ -119,5 +138,18 @@ impl<B: Body + Unpin> Body for Tracked<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_older_files_have_verified_is_not_shown() {
+        let client = Client { certificate: Some(Arc::new(vec![0].into())), ..Client::default() };
+        assert!(client.certificate().is_some());
+        client.outdated.cancel();
+        assert!(client.certificate().is_none());
     }
 }

@@ -14,7 +14,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
-use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -24,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use super::exchange::Exchange;
 use super::guard::Guard;
-use super::reception::{Facts, OLDEST, Protocol, Reception};
+use super::reception::{Client, Facts, OLDEST, Protocol, Reception};
 use super::turn_away::turn_away;
 use super::{Connections, Drain, Ended, Listener, Tls};
 use crate::api::Peer;
@@ -39,7 +38,7 @@ const LONGEST_GOODBYE: Duration = Duration::from_secs(60);
 /// Serves the connections of `listener` until `drain` has come to its end; tells what was left then.
 ///
 /// Every request that reaches `service` had a strict head, and carries [`Peer`] as an extension; with a client
-/// certificate, `Arc<CertificateDer<'static>>`, verified; and [`Refusal`](crate::api::Refusal) if its head was refused:
+/// certificate, `Arc<CertificateDer<'static>>`, verified by the files that are in force; and [`Refusal`](crate::api::Refusal) if its head was refused:
 /// then nothing else about it is the caller's, and the answer is the connection's last.
 pub async fn serve<S, B>(listener: Listener, service: S, connections: Arc<Connections>, drain: Drain) -> Ended
 where
@@ -126,7 +125,7 @@ where
             () = self.cut.cancelled() => {}
             () = async {
                 match &self.tls {
-                    None => self.serve_http1(stream, peer, None).await,
+                    None => self.serve_http1(stream, peer, Client::default()).await,
                     Some(tls) => self.serve_tls(tls, stream, peer).await,
                 }
             } => {}
@@ -134,17 +133,19 @@ where
     }
 
     async fn serve_tls(&self, tls: &Tls, stream: TcpStream, peer: Peer) {
-        let stream = match timeout(self.head_wait, tls.acceptor().accept(stream)).await {
+        let handshakes = tls.handshakes();
+        let stream = match timeout(self.head_wait, handshakes.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(why)) => return self.fail_handshake(peer, &why),
             Err(late) => return self.fail_handshake(peer, &late),
         };
         let session = stream.get_ref().1;
         let certificate = session.peer_certificates().and_then(<[_]>::first).cloned().map(Arc::new);
+        let client = Client { certificate, outdated: handshakes.outdated().clone() };
         if session.alpn_protocol() == Some(b"h2") {
-            self.serve_http2(stream, peer, certificate).await;
+            self.serve_http2(stream, peer, client).await;
         } else {
-            self.serve_http1(stream, peer, certificate).await;
+            self.serve_http1(stream, peer, client).await;
         }
     }
 
@@ -154,11 +155,12 @@ where
         tracing::debug!(%peer, why = %why, "no TLS handshake");
     }
 
-    async fn serve_http1<IO>(&self, stream: IO, peer: Peer, certificate: Option<Arc<CertificateDer<'static>>>)
+    async fn serve_http1<IO>(&self, stream: IO, peer: Peer, client: Client)
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let reception = self.reception(Protocol::Http1, peer, certificate);
+        let outdated = client.outdated.clone();
+        let reception = self.reception(Protocol::Http1, peer, client);
         let exchange = Arc::clone(&reception.facts.exchange);
         let guard = Guard::new(stream, Arc::clone(&exchange), self.head_wait);
         // hyper's limits stand behind the guard's, a little wider, so that the refusal is ours. Its time limit must be
@@ -172,14 +174,21 @@ where
             .max_header_size(20 * 1024)
             .serve_connection(TokioIo::new(guard), reception);
         let last_call = self.drain.last_call(false);
-        self.see_through(connection, &exchange, last_call).await;
+        let leave = async {
+            tokio::select! {
+                () = last_call => {}
+                () = outdated.cancelled() => {}
+            }
+        };
+        self.see_through(connection, &exchange, leave).await;
     }
 
-    async fn serve_http2<IO>(&self, stream: IO, peer: Peer, certificate: Option<Arc<CertificateDer<'static>>>)
+    async fn serve_http2<IO>(&self, stream: IO, peer: Peer, client: Client)
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let reception = self.reception(Protocol::Http2, peer, certificate);
+        let outdated = client.outdated.clone();
+        let reception = self.reception(Protocol::Http2, peer, client);
         let exchange = Arc::clone(&reception.facts.exchange);
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -197,6 +206,7 @@ where
         let leave = async {
             tokio::select! {
                 () = last_call => {}
+                () = outdated.cancelled() => {}
                 () = sleep(OLDEST) => {}
                 () = idle.quiet_for(self.head_wait) => {}
             }
@@ -226,15 +236,10 @@ where
         }
     }
 
-    fn reception(
-        &self,
-        protocol: Protocol,
-        peer: Peer,
-        certificate: Option<Arc<CertificateDer<'static>>>,
-    ) -> Reception<S> {
+    fn reception(&self, protocol: Protocol, peer: Peer, client: Client) -> Reception<S> {
         let (exchange, drain) = (Exchange::new(), self.drain.clone());
         let connections = Arc::clone(&self.connections);
-        let facts = Facts { protocol, peer, certificate, exchange, drain, connections };
+        let facts = Facts { protocol, peer, client, exchange, drain, connections };
         Reception { service: self.service.clone(), facts: Arc::new(facts) }
     }
 }

@@ -12,17 +12,29 @@ use rustls::version::{TLS12, TLS13};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
 use super::TlsSettings;
 use crate::credentials::read_secret_file;
 use crate::domain::{Mistake, Mistakes};
+use clients::Clients;
 
 /// What a TLS listener needs, read and checked: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN (RFC 7301).
 ///
 /// Its clones are one: what [`Self::replace`] puts in force is in force for the next handshake of all of them.
-/// Connections that stand keep what they were made with, for at most an hour.
+/// Connections that stand keep what they were made with, for at most an hour, and only as long as the same clients are
+/// let in: with other authorities or another list of revocations, every client has to come again.
 #[derive(Clone)]
-pub struct Tls(Arc<ArcSwap<ServerConfig>>);
+pub struct Tls(Arc<ArcSwap<Handshakes>>);
+
+/// What handshakes are made with.
+#[derive(Clone)]
+pub(super) struct Handshakes {
+    config: Arc<ServerConfig>,
+    clients: Option<Arc<Clients>>,
+    /// Cancelled when `clients` are no longer those that are let in.
+    outdated: CancellationToken,
+}
 
 impl Tls {
     /// Reads the files and checks that they belong together.
@@ -34,38 +46,58 @@ impl Tls {
         let place = settings.certificate.display().to_string();
         let chain = certificates(&settings.certificate);
         let key = private_key(&settings.private_key);
-        let clients = clients::verifier(settings, Arc::clone(&provider));
+        let clients = clients::checked(settings, Arc::clone(&provider));
         let mut found: Vec<Mistake> =
             [chain.as_ref().err(), key.as_ref().err()].into_iter().flatten().cloned().collect();
         found.extend(clients.as_ref().err().into_iter().flat_map(Mistakes::iter).cloned());
         Mistakes::unless_any(found, ())?;
         let (chain, key, clients) = (chain?, key?, clients?);
-        let asks = clients.is_some();
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|why| Mistake::new(place.as_str(), format!("TLS cannot be set up: {why}")))?;
-        let builder = match clients {
-            None => builder.with_no_client_auth(),
-            Some(verifier) => builder.with_client_cert_verifier(verifier),
+        let (builder, clients) = match clients {
+            None => (builder.with_no_client_auth(), None),
+            Some((clients, verifier)) => (builder.with_client_cert_verifier(verifier), Some(Arc::new(clients))),
         };
         let mut config = builder.with_single_cert(chain, key).map_err(|why| {
             Mistake::new(place, format!("the certificate cannot be used with its private key: {why}"))
                 .hint("give the server's own certificate first, and the private key that it was made for")
         })?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        if asks {
+        if clients.is_some() {
             look_anew_each_time(&mut config);
         }
-        Ok(Self(Arc::new(ArcSwap::from_pointee(config))))
+        let handshakes = Handshakes { config: Arc::new(config), clients, outdated: CancellationToken::new() };
+        Ok(Self(Arc::new(ArcSwap::from_pointee(handshakes))))
     }
 
-    /// Lets the next handshakes, of all clones, be made with what `fresh` was read from.
+    /// Lets the next handshakes, of all clones, be made with what `fresh` was read from. What stands is outdated if other
+    /// clients are let in now.
     pub fn replace(&self, fresh: &Self) {
-        self.0.store(fresh.0.load_full());
+        let (before, fresh) = (self.0.load_full(), fresh.0.load_full());
+        if before.clients == fresh.clients {
+            let outdated = before.outdated.clone();
+            self.0.store(Arc::new(Handshakes { outdated, ..Handshakes::clone(&fresh) }));
+        } else {
+            self.0.store(fresh);
+            before.outdated.cancel();
+        }
     }
 
+    /// What a handshake that begins now is made with.
+    pub(super) fn handshakes(&self) -> Arc<Handshakes> {
+        self.0.load_full()
+    }
+}
+
+impl Handshakes {
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.load_full())
+        TlsAcceptor::from(Arc::clone(&self.config))
+    }
+
+    /// Cancelled as soon as clients are checked by other files than they are here.
+    pub(super) fn outdated(&self) -> &CancellationToken {
+        &self.outdated
     }
 }
 

@@ -243,6 +243,56 @@ async fn a_replaced_certificate_is_shown_to_the_next_and_those_who_are_here_stay
     assert_eq!(told, (Version::HTTP_2, "GET /a []".to_owned()));
 }
 
+/// Reads an answer that ends with `body` from a connection that may stay open.
+async fn read_until(stream: &mut TlsStream<TcpStream>, body: &str) -> String {
+    let mut text = String::new();
+    while !text.ends_with(body) {
+        let byte = tokio::time::timeout(Duration::from_secs(4), stream.read_u8()).await.expect("nothing comes");
+        text.push(char::from(byte.unwrap_or_else(|why| panic!("{why} after {text}"))));
+    }
+    text
+}
+
+/// Rows 71 and 76: a certificate is believed on the word of the files that are in force, not of those that were.
+#[tokio::test]
+async fn with_other_authorities_or_another_list_those_who_are_here_have_to_come_again() {
+    let (old, new) = (Papers::new(), Papers::new());
+    let trusting = |papers: &Papers| Some(papers.folder.path().join("authority.pem"));
+    let settings = TlsSettings { client_ca: trusting(&old), ..old.settings() };
+    let server = old.server(settings.clone(), Duration::from_secs(60)).await;
+    let tls = server.tls.as_ref().unwrap();
+    let mut idle = old.connect(&server, "http/1.1", true).await.unwrap();
+    let mut busy = old.connect(&server, "http/1.1", true).await.unwrap();
+    let (mut second, ended) = http2(old.connect(&server, "h2", true).await.unwrap()).await;
+    let who = b"GET /who HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for stream in [&mut idle, &mut busy] {
+        stream.write_all(who).await.unwrap();
+        read_until(stream, "true").await;
+    }
+
+    // The same clients, checked by files that were written anew, and a server with a new certificate.
+    let renewed = TlsSettings { client_ca: trusting(&old), ..new.settings() };
+    for harmless in [&settings, &renewed] {
+        tls.replace(&Tls::load(harmless).unwrap());
+        idle.write_all(who).await.unwrap();
+        let answer = read_until(&mut idle, "true").await;
+        assert!(!answer.contains("connection: close"), "{answer}");
+        assert_eq!(ask(&mut second, Request::get("https://localhost/who")).await.1, "true");
+    }
+
+    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    tls.replace(&Tls::load(&TlsSettings { client_ca: trusting(&new), ..renewed }).unwrap());
+    let gone = Duration::from_secs(4);
+    let mut rest = Vec::new();
+    tokio::time::timeout(gone, idle.read_to_end(&mut rest)).await.expect("the idle one stays").unwrap();
+    assert!(rest.is_empty(), "{rest:?}");
+    tokio::time::timeout(gone, ended).await.expect("that of HTTP/2 stays").unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(gone, busy.read_to_string(&mut answer)).await.expect("the busy one stays").unwrap();
+    assert!(answer.contains("connection: close") && answer.ends_with("GET /slow []"), "{answer}");
+}
+
 #[tokio::test]
 async fn a_handshake_that_does_not_come_is_not_waited_for() {
     let papers = Papers::new();
