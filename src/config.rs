@@ -22,8 +22,6 @@ mod values;
 mod tests;
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -199,13 +197,7 @@ fn read(path: &Path) -> Result<String, Mistake> {
         Mistake::new(place.as_str(), format!("cannot be read: {why}"))
             .hint("name a configuration file with --config FILE")
     };
-    // Bounded while reading: a pipe or a device has no size to look at first.
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(cannot)?;
-    if u64::try_from(bytes.len()).is_ok_and(|size| size > LARGEST) {
-        return Err(Mistake::new(place, format!("is larger than {LARGEST} bytes: this cannot be a configuration"))
-            .hint("name a configuration file with --config FILE"));
-    }
+    let bytes = credentials::read_file(path, LARGEST).map_err(cannot)?;
     String::from_utf8(bytes).map_err(|why| {
         let valid = why.utf8_error().valid_up_to();
         let before = String::from_utf8_lossy(why.as_bytes().get(..valid).unwrap_or_default()).into_owned();

@@ -3,11 +3,13 @@
 mod environment;
 mod keys;
 mod key_file;
+mod plain_file;
 mod secret_file;
 
 use std::path::PathBuf;
 
 pub use keys::{InvalidKeys, Keys, SecretKey};
+pub use plain_file::{read_file, read_text};
 pub use secret_file::read_secret_file;
 
 use crate::domain::{AppId, Bucket, Mistake};

@@ -5,8 +5,6 @@ mod fetch;
 mod remote;
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use base64::Engine;
@@ -18,6 +16,7 @@ use super::json::{Json, Object};
 use super::jws::key_id;
 use super::keys::Key;
 use super::{Algorithm, roca};
+use crate::credentials::read_file;
 use crate::domain::{Mistake, Mistakes};
 
 pub use address::{InvalidJwksUrl, JwksUrl};
@@ -49,22 +48,9 @@ pub(super) struct KeySet {
 /// can be used, with the reason for each.
 pub(super) fn load(path: &Path, allowed: &[Algorithm]) -> Result<KeySet, Mistakes> {
     let place = path.display().to_string();
-    let text = read(path).map_err(|what| Mistake::new(place.as_str(), what))?;
+    let text = read_file(path, LARGEST as u64)
+        .map_err(|why| Mistake::new(place.as_str(), format!("cannot be read: {why}")))?;
     keys(&place, &text, allowed)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let cannot = |why: std::io::Error| format!("cannot be read: {why}");
-    let file = File::open(path).map_err(cannot)?;
-    if !file.metadata().map_err(cannot)?.is_file() {
-        return Err("is not a regular file".to_owned());
-    }
-    let mut text = Vec::new();
-    file.take(LARGEST as u64 + 1).read_to_end(&mut text).map_err(cannot)?;
-    if text.len() > LARGEST {
-        return Err(format!("is larger than {LARGEST} bytes: this cannot be one issuer's keys"));
-    }
-    Ok(text)
 }
 
 /// The usable keys of the set `text`; mistakes are placed in `place`.

@@ -1,14 +1,13 @@
 //! Reading a file that holds a secret: only if nobody else can.
 
-use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
+use super::plain_file::open_regular;
 use crate::domain::Mistake;
 
 /// A key, a token or a PEM chain is far smaller.
@@ -26,11 +25,7 @@ const RIGHTS_OF_OTHERS: u32 = 0o077;
 pub fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Mistake> {
     let place = path.display().to_string();
     let cannot = |why: std::io::Error| Mistake::new(place.as_str(), format!("cannot be read: {why}"));
-    let mut file = open(path).map_err(cannot)?;
-    let metadata = file.metadata().map_err(cannot)?;
-    if !metadata.is_file() {
-        return Err(Mistake::new(place, "is not a regular file"));
-    }
+    let (mut file, metadata) = open_regular(path).map_err(cannot)?;
     let us = geteuid().as_raw();
     if !is_trusted(metadata.uid(), us) {
         let what = format!(
@@ -54,11 +49,6 @@ pub fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Mistake> {
     Ok(bytes)
 }
 
-/// A FIFO without a writer must not hold up the start, so nothing is waited for; a regular file never lets us wait.
-fn open(path: &Path) -> std::io::Result<File> {
-    Ok(File::from(rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?))
-}
-
 /// Whoever owns a file can change its rights and its text: only the reader itself, and root who can do so anyway.
 const fn is_trusted(owner: u32, us: u32) -> bool {
     owner == 0 || owner == us
@@ -67,6 +57,8 @@ const fn is_trusted(owner: u32, us: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+
+    use rustix::fs::Mode;
 
     use super::*;
 

@@ -15,9 +15,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::TlsSettings;
-use crate::credentials::read_secret_file;
+use crate::credentials::{read_file, read_secret_file};
 use crate::domain::{Mistake, Mistakes};
 use clients::Clients;
+
+/// For a file of certificates or of revocations, in bytes; a list of revocations may have a million entries.
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// What a TLS listener needs, read and checked: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN (RFC 7301).
 ///
@@ -113,9 +116,13 @@ impl std::fmt::Debug for Tls {
     }
 }
 
+fn read(path: &Path) -> Result<Vec<u8>, Mistake> {
+    read_file(path, LARGEST).map_err(|why| Mistake::new(path.display().to_string(), format!("cannot be read: {why}")))
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Mistake> {
     let place = path.display().to_string();
-    let pem = std::fs::read(path).map_err(|why| Mistake::new(place.as_str(), format!("cannot be read: {why}")))?;
+    let pem = read(path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match found {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),

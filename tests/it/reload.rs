@@ -1,9 +1,11 @@
 //! Reloads: a good one is in force for the next request, a bad one changes nothing, and none costs a request.
 
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ci_gateway::stand_in::KnownKey;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 
 use crate::support::process::{Cloud, Folder, SECRET_ID, SECRET_KEY, Served, until, write_with_mode};
@@ -65,6 +67,12 @@ struct Break {
     told: &'static str,
 }
 
+/// A reload that waited for its writer would be the last one.
+fn replace_by_pipe(path: &Path) {
+    fs::remove_file(path).unwrap();
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+}
+
 fn breaks() -> Vec<Break> {
     let of = |how, told| Break { how, told };
     vec![
@@ -97,6 +105,8 @@ fn breaks() -> Vec<Break> {
             "equals",
         ),
         of(|f| write_with_mode(&f.path("policy.toml"), b"# \xff", 0o644), "policy.toml"),
+        of(|f| replace_by_pipe(&f.path("policy.toml")), "policy.toml: the policy cannot be read: it is not a regular"),
+        of(|f| replace_by_pipe(&f.path("gateway.toml")), "gateway.toml: cannot be read: it is not a regular file"),
         // the secrets
         of(|f| write_with_mode(&f.path("jwt.secret"), f.read("jwt.secret").as_bytes(), 0o604), "its mode 0604"),
         of(|f| f.write_secret("jwt.secret", "short"), "jwt.secret: "),

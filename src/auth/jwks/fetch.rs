@@ -22,10 +22,14 @@ use tokio::time::timeout;
 
 use super::LARGEST;
 use crate::auth::FetchSettings;
+use crate::credentials::read_file;
 use crate::domain::{Mistake, Mistakes};
 
 /// For the head of an answer, in bytes.
 const LARGEST_HEAD: usize = 16 * 1024;
+
+/// A platform's whole bundle of authorities is a quarter of this, in bytes.
+const LARGEST_BUNDLE: u64 = 1024 * 1024;
 
 /// The authorities of a file, beside those of the platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +43,8 @@ impl Authorities {
     pub(super) fn load(path: Option<&Path>) -> Result<Self, Mistake> {
         let Some(path) = path else { return Ok(Self::default()) };
         let mistake = |what: String| Mistake::new(path.display().to_string(), what);
-        let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let pem = read_file(path, LARGEST_BUNDLE).map_err(|why| mistake(format!("cannot be read: {why}")))?;
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
         let found = found.map_err(|why| mistake(format!("no certificates can be read: {why}")))?;
         let mut roots = RootCertStore::empty();
         let (added, ignored) = roots.add_parsable_certificates(found.iter().cloned());

@@ -10,7 +10,7 @@ use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 
-use super::certificates;
+use super::{certificates, read};
 use crate::domain::{Mistake, Mistakes};
 use crate::server::TlsSettings;
 
@@ -23,15 +23,15 @@ pub(super) struct Clients {
     revocations: Vec<CertificateRevocationListDer<'static>>,
 }
 
+/// With what checks them in a handshake.
+type Checked = (Clients, Arc<dyn ClientCertVerifier>);
+
 /// Asks for certificates of the authorities in `settings`, if there are any: their chain, time and purpose are checked,
 /// and, where there are lists, that none of the chain is revoked.
 ///
 /// With lists, a certificate about which no list says anything is refused, and so is everyone when a list is past its
 /// next update: who revokes certificates wants to know, and a list that is kept back would otherwise undo it.
-pub(super) fn checked(
-    settings: &TlsSettings,
-    provider: Arc<CryptoProvider>,
-) -> Result<Option<(Clients, Arc<dyn ClientCertVerifier>)>, Mistakes> {
+pub(super) fn checked(settings: &TlsSettings, provider: Arc<CryptoProvider>) -> Result<Option<Checked>, Mistakes> {
     let Some(file) = settings.client_ca.as_deref() else { return Ok(None) };
     let authorities = certificates(file);
     let roots = authorities.as_ref().map_err(Clone::clone).and_then(|found| roots(file, found));
@@ -68,7 +68,7 @@ fn roots(path: &Path, authorities: &[CertificateDer<'static>]) -> Result<RootCer
 
 fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Mistake> {
     let place = path.display().to_string();
-    let pem = std::fs::read(path).map_err(|why| Mistake::new(place.as_str(), format!("cannot be read: {why}")))?;
+    let pem = read(path)?;
     let found: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&pem).collect();
     match found {
         Ok(lists) if !lists.is_empty() => Ok(lists),
