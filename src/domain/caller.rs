@@ -166,7 +166,9 @@ mod tests {
             assert_eq!(Caller::new(name, Vec::<&str>::new(), "i"), Err(InvalidCaller));
             assert_eq!(Caller::new("alice", [name], "i"), Err(InvalidCaller));
         }
-        for format in "\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}\u{2028}\u{2029}".chars() {
+        let hidden =
+            "\u{ad}\u{61c}\u{200b}\u{200c}\u{200d}\u{2060}\u{2061}\u{2062}\u{2063}\u{2064}\u{e0000}\u{e0061}\u{e007f}";
+        for format in hidden.chars().chain("\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}\u{2028}\u{2029}".chars()) {
             let name = format!("al{format}ice");
             assert_eq!(Caller::new(&name, Vec::<&str>::new(), "i"), Err(InvalidCaller), "{name:?}");
             assert_eq!(Caller::new("alice", [name.as_str()], "i"), Err(InvalidCaller), "{name:?}");
