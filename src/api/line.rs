@@ -155,6 +155,7 @@ fn decide(
     shared.metrics().policy_decision(action, word);
     trail.decision = Some(word);
     trail.statement = decision.statement().map(Into::into);
+    trail.policy = Some(snapshot.policy.digest().into());
     decision.permit().map_err(Error::Forbidden)
 }
 

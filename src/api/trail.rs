@@ -33,6 +33,8 @@ pub(super) struct Trail {
     pub(super) caller: Option<Arc<Caller>>,
     pub(super) decision: Option<&'static str>,
     pub(super) statement: Option<Arc<str>>,
+    /// The digest of the policy that was asked.
+    pub(super) policy: Option<Box<str>>,
     sent: Sent,
     call: Call,
     told: bool,
@@ -97,6 +99,7 @@ impl Trail {
             caller: None,
             decision: None,
             statement: None,
+            policy: None,
             sent,
             call: Call::default(),
             told: false,
@@ -189,6 +192,7 @@ impl Trail {
                 outcome,
                 decision: self.decision,
                 statement: self.statement.as_deref(),
+                policy: self.policy.as_deref(),
                 upstream: self.call.seen.as_ref(),
             };
             self.shared.audit().finished(&request, &finished);

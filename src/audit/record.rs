@@ -39,6 +39,8 @@ pub struct Finished<'a> {
     pub decision: Option<&'static str>,
     /// The statement that decided.
     pub statement: Option<&'a str>,
+    /// The digest of the policy that decided.
+    pub policy: Option<&'a str>,
     /// What Cloud Infinite said.
     pub upstream: Option<&'a UpstreamSeen>,
 }
@@ -80,7 +82,7 @@ pub(super) struct Line<'a> {
     decision: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     statement: Option<&'a str>,
-    /// The digest of the policy that permitted it.
+    /// The digest of the policy that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<&'a str>,
     #[serde(flatten)]
@@ -115,7 +117,8 @@ impl<'a> Line<'a> {
             upstream: finished.upstream,
         };
         let line = Self::of("outcome", request);
-        Self { decision: finished.decision, statement: finished.statement, answer: Some(answer), ..line }
+        let Finished { decision, statement, policy, .. } = *finished;
+        Self { decision, statement, policy, answer: Some(answer), ..line }
     }
 
     fn of(r#type: &'static str, request: &Request<'a>) -> Self {

@@ -159,6 +159,10 @@ async fn every_authenticated_request_leaves_an_outcome_and_an_anonymous_one_no_r
             r#""outcome" "alice" "permit" "ok""#,
         ]
     );
+    // Row 85: also a denial, which leaves no other line, names the policy that it comes from.
+    let shared = world.gateway().shared();
+    let snapshot = shared.snapshot();
+    assert!(records(&world).iter().all(|record| record["policy"] == snapshot.policy.digest()));
 }
 
 #[tokio::test]
