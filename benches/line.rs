@@ -154,7 +154,7 @@ fn whole_line(c: &mut Criterion) {
     // One thread: with more, the bench would measure how fast they wake each other.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = Config::load(&folder.path().join("gateway.toml")).unwrap();
-    let gateway = runtime.block_on(Gateway::start(config, None)).unwrap();
+    let gateway = runtime.block_on(Gateway::start(config)).unwrap();
     let mut api = Api::new(Arc::clone(gateway.shared()));
     let bearer = format!("Bearer {}", token(Timestamp::now()));
     let mut ask = || {

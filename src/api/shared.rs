@@ -97,10 +97,17 @@ impl Unready {
     }
 }
 
+/// A snapshot and its number: who sees one of them sees both.
+#[derive(Debug)]
+struct InForce {
+    generation: i64,
+    snapshot: Arc<Snapshot>,
+}
+
 /// What all requests share.
 #[derive(Debug)]
 pub struct Shared {
-    snapshot: ArcSwap<Snapshot>,
+    in_force: ArcSwap<InForce>,
     audit: Audit,
     metrics: Metrics,
     gate: Gate,
@@ -129,6 +136,20 @@ impl fmt::Display for FailedReload {
     }
 }
 
+impl InForce {
+    fn new(generation: i64, snapshot: Snapshot, since: Timestamp) -> Self {
+        Self { generation, snapshot: Arc::new(snapshot.stamped(generation, since)) }
+    }
+}
+
+/// What the metrics tell of a snapshot, in force from `now`; its number they are told when they are read.
+fn show(metrics: &Metrics, snapshot: &Snapshot, now: Timestamp) {
+    metrics.show_candidate(snapshot.candidate.is_loaded());
+    metrics.keys_usable.set(i64::from(snapshot.credentials.missing().is_none()));
+    metrics.config_last_reload_success.set(1);
+    metrics.config_in_force_since.set(now.as_second());
+}
+
 impl Shared {
     /// Puts the parts together; `snapshot` is generation 1, in force from `now`, and requests in progress are tracked
     /// in `lines`.
@@ -141,8 +162,10 @@ impl Shared {
         lines: TaskTracker,
         now: Timestamp,
     ) -> Arc<Self> {
+        show(&metrics, &snapshot, now);
+        snapshot.authenticator.keep_fresh();
         let shared = Self {
-            snapshot: ArcSwap::from_pointee(snapshot.stamped(1, now)),
+            in_force: ArcSwap::from_pointee(InForce::new(1, snapshot, now)),
             audit,
             metrics,
             gate: Gate::new(&settings.limits),
@@ -155,16 +178,19 @@ impl Shared {
             failed_reload: ArcSwapOption::empty(),
             shadow_pace: Pace::new(),
         };
-        shared.begin_generation(now);
         Arc::new(shared)
     }
 
-    /// Puts a new generation in force for the requests that begin after `now`.
-    pub fn replace(&self, snapshot: Snapshot, now: Timestamp) {
-        self.snapshot.store(Arc::new(snapshot.stamped(self.generation() + 1, now)));
+    /// Puts a new generation in force for the requests that begin after `now`, and hands back the one before, which
+    /// requests in progress still have. It is counted last: who sees the count sees all the rest.
+    pub fn replace(&self, snapshot: Snapshot, now: Timestamp) -> Arc<Snapshot> {
+        snapshot.authenticator.keep_fresh();
         self.failed_reload.store(None);
+        show(&self.metrics, &snapshot, now);
+        let fresh = InForce::new(self.generation() + 1, snapshot, now);
+        let before = self.in_force.swap(Arc::new(fresh));
         self.metrics.reloaded(true);
-        self.begin_generation(now);
+        Arc::clone(&before.snapshot)
     }
 
     /// Notes that a reload has failed at `now`, and why; what is in force stays.
@@ -179,21 +205,10 @@ impl Shared {
         self.failed_reload.load_full()
     }
 
-    fn begin_generation(&self, now: Timestamp) {
-        let snapshot = self.snapshot();
-        snapshot.authenticator.keep_fresh();
-        let usable = snapshot.credentials.missing().is_none();
-        self.metrics.show_candidate(snapshot.candidate.is_loaded());
-        self.metrics.keys_usable.set(i64::from(usable));
-        self.metrics.config_generation.inc();
-        self.metrics.config_last_reload_success.set(1);
-        self.metrics.config_in_force_since.set(now.as_second());
-    }
-
     /// The generation in force.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot.load_full()
+        Arc::clone(&self.in_force.load().snapshot)
     }
 
     /// The audit.
@@ -250,7 +265,7 @@ impl Shared {
     /// The number of the generation in force.
     #[must_use]
     pub fn generation(&self) -> i64 {
-        self.metrics.config_generation.get()
+        self.in_force.load().generation
     }
 
     /// Whether the process can serve at `now`.

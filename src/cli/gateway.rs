@@ -13,8 +13,9 @@ use tokio::task::JoinHandle;
 use tower::ServiceBuilder;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
+use super::looks::Looks;
 use super::policy_file::PolicyFile;
-use super::reload::{self, Reload};
+use super::reload::{self, Reload, Source};
 use super::{candidate, named_files};
 use crate::api::{Admin, Api, Hooks, Regions, Settings, Shadow, Shared, Snapshot};
 use crate::audit::Audit;
@@ -22,6 +23,7 @@ use crate::auth::{ApiKeys, Authenticator, KeySetState};
 use crate::config::{self, Config};
 use crate::credentials::Credentials;
 use crate::domain::{Mistake, Mistakes};
+use crate::policy::Policy;
 use crate::server::{Connections, Drain, Ended, ListenError, Listener, serve};
 use crate::telemetry::{KeySetSeen, Metrics};
 use crate::upstream::Upstream;
@@ -63,16 +65,29 @@ pub enum StartError {
 }
 
 impl Gateway {
-    /// Reads everything that `config` names, listens, and serves from then on; `file` is what a reload reads again.
+    /// Reads everything that `config` names, listens, and serves from then on. There is nothing to reload it from.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running.
-    pub async fn start(config: Config, file: Option<PathBuf>) -> Result<Self, StartError> {
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::serving(config, None, Looks::default()).await
+    }
+
+    /// The same with a `config` that was read from `source`, which a reload reads again.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(super) async fn start_from(config: Config, source: Source) -> Result<Self, StartError> {
         // Before they are read: what changes meanwhile is noticed as a change.
-        let looks = file.as_deref().map(|file| reload::looks(file, &config)).unwrap_or_default();
+        let looks = source.looks.and(config.files.read_by_reload());
+        Self::serving(config, Some(source.file), looks).await
+    }
+
+    async fn serving(config: Config, file: Option<PathBuf>, looks: Looks) -> Result<Self, StartError> {
         let mut documents = Vec::new();
         let snapshot = checked(&config, &mut documents)?;
         candidate::tell(&snapshot.candidate);
+        tell_remarks(&snapshot.policy);
         let audit = Audit::open(&config.audit).map_err(Mistakes::from)?;
         let listener = Listener::bind(config.server.listen, &config.server.listener).await?;
         let admin_listener = Listener::bind(config.admin.listen, &config.admin.listener).await?;
@@ -86,7 +101,13 @@ impl Gateway {
         };
         let shared = Shared::new(&settings, snapshot, audit, Metrics::new()?, drain.lines().clone(), Timestamp::now());
         let (connections, admin_connections) = (Connections::new(), Connections::new());
-        let reload = Reload::new(&shared, file, config.clone(), listener.tls(), looks.and(&documents));
+        let reload = Reload::new(
+            &shared,
+            file,
+            config.clone(),
+            listener.tls(),
+            looks.and(documents.iter().map(PathBuf::as_path)),
+        );
         let reload = Arc::new(reload);
         if let Some(interval) = config.watch_interval {
             tokio::spawn(reload::watch(Arc::downgrade(&reload), interval));
@@ -179,9 +200,6 @@ pub(super) fn snapshot(
         parts.ok_or_else(|| Mistake::new("configuration", "a part is missing without a reason").hint(REPORT))?;
     let candidate = candidate::read(config, documents);
     let configuration = shown(config, &policy, &candidate);
-    for remark in policy.policy.remarks().iter().take(REMARKS_TOLD) {
-        tracing::warn!(problem = %remark, "a part of the policy does nothing here");
-    }
     Ok(Snapshot {
         authenticator,
         policy: policy.policy,
@@ -192,6 +210,13 @@ pub(super) fn snapshot(
         signature_lifetime: config.ci.signature_lifetime,
         configuration,
     })
+}
+
+/// Says what in a policy that is put in force does nothing.
+pub(super) fn tell_remarks(policy: &Policy) {
+    for remark in policy.remarks().iter().take(REMARKS_TOLD) {
+        tracing::warn!(problem = %remark, "a part of the policy does nothing here");
+    }
 }
 
 /// The configuration for `/config`, with what the policies are beside the names of their files.
@@ -238,6 +263,7 @@ fn hooks(shared: &Arc<Shared>, reload: &Arc<Reload>, listeners: [(&'static str, 
         reload: Box::new(move || reload.run()),
         refresh: Box::new(move |metrics| {
             listeners.iter().for_each(|(name, counts)| show(metrics, name, counts));
+            metrics.config_generation.set(shared.generation());
             metrics.show_audit_failures(shared.audit().failures());
             metrics
                 .show_key_sets(&shared.snapshot().authenticator.key_sets().into_iter().map(seen).collect::<Vec<_>>());

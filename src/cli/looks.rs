@@ -57,9 +57,12 @@ impl Looks {
         Self::at(self.paths(), self)
     }
 
-    /// These, and those of `more` files, which are looked at now.
-    pub(super) fn and(&self, more: &[PathBuf]) -> Self {
-        Self::at(self.paths().chain(more.iter().map(PathBuf::as_path)), self)
+    /// These as they were, and those of `more` files that are not among them, which are looked at now.
+    pub(super) fn and<'p>(mut self, more: impl IntoIterator<Item = &'p Path>) -> Self {
+        for path in more {
+            self.0.entry(path.to_owned()).or_insert_with(|| Look::at(path, None));
+        }
+        self
     }
 
     /// The same files, as if nobody had read them: whatever they hold is a change.
@@ -197,6 +200,15 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let gone = owners.again();
         assert!(!gone.mean_the_same_as(&owners) && gone.again() == gone);
+    }
+
+    #[test]
+    fn files_that_come_in_addition_do_not_hide_what_has_changed_since_the_first_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, then) = file(&folder, "one");
+        fs::write(&path, "another").unwrap();
+        let both = then.and([path.as_path(), folder.path()]);
+        assert!(both.paths().count() == 2 && !both.again().mean_the_same_as(&both));
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use super::gateway::snapshot;
+use super::gateway::{snapshot, tell_remarks};
 use super::looks::Looks;
 use super::{candidate, named_files};
 use crate::api::{Reloaded, Shared, Snapshot};
@@ -18,6 +19,11 @@ use crate::server::Tls;
 
 /// How often it is tried to read files that change meanwhile.
 const READINGS: usize = 5;
+
+/// How often it is looked whether a generation can be freed.
+const FREED_AFTER: Duration = Duration::from_millis(100);
+/// So long it is looked at most: no request takes longer, and what is left then is freed by who has it.
+const LONGEST_REQUEST: Duration = Duration::from_secs(600);
 
 /// Reads the configuration again and puts it in force, one reload at a time.
 #[derive(Debug)]
@@ -92,7 +98,9 @@ impl Reload {
         }
         candidate::tell(&snapshot.candidate);
         let candidate = snapshot.candidate.mistakes().cloned().collect();
-        self.shared.replace(snapshot, Timestamp::now());
+        tell_remarks(&snapshot.policy);
+        let before = self.shared.replace(snapshot, Timestamp::now());
+        tokio::spawn(free(before));
         tracing::info!(generation = self.shared.generation(), ?needs_restart, "configuration reloaded");
         Reloaded { needs_restart, candidate }
     }
@@ -180,9 +188,28 @@ impl Reload {
     }
 }
 
-/// How the files of `config`, read from `file`, look now.
-pub(super) fn looks(file: &Path, config: &Config) -> Looks {
-    Looks::at(config.files.read_by_reload().chain([file]), &Looks::default())
+/// Lets go of a generation where it may block, when the requests that began with it are over: a large policy takes a
+/// while to free.
+async fn free(before: Arc<Snapshot>) {
+    let latest = Instant::now() + LONGEST_REQUEST;
+    while Arc::strong_count(&before) > 1 && Instant::now() < latest {
+        tokio::time::sleep(FREED_AFTER).await;
+    }
+    tokio::task::spawn_blocking(move || drop(before));
+}
+
+/// The configuration's file, and how it looked before it was read: what changes from then on is noticed as a change.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) file: PathBuf,
+    pub(super) looks: Looks,
+}
+
+impl Source {
+    pub(super) fn before_reading(file: PathBuf) -> Self {
+        let looks = Looks::at([file.as_path()], &Looks::default());
+        Self { file, looks }
+    }
 }
 
 /// Looks at the files again and again, where it may block, until the gateway is gone.

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::gateway::{Gateway, StartError};
 use super::harden::harden;
 use super::named_files::all_mistakes;
+use super::reload::Source;
 use super::status::{Status, complain};
 use crate::config::{self, Config};
 use crate::server::ListenError;
@@ -24,7 +25,8 @@ pub(super) struct ServeArgs {
 
 /// Exit status: 0 after a drain, 1 if it cannot listen, 64 if the configuration is wrong.
 pub(super) async fn run(args: ServeArgs) -> ExitCode {
-    let config = match Config::read(&args.config) {
+    let source = Source::before_reading(args.config);
+    let config = match Config::read(&source.file) {
         Ok(config) => config,
         Err(broken) => return complain(Status::BadUsage, all_mistakes(broken)),
     };
@@ -36,7 +38,7 @@ pub(super) async fn run(args: ServeArgs) -> ExitCode {
         Ok(signals) => signals,
         Err(why) => return complain(Status::Failure, format_args!("signals cannot be received: {why}")),
     };
-    match Gateway::start(config, Some(args.config)).await {
+    match Gateway::start_from(config, source).await {
         Ok(gateway) => serve(gateway, signals).await,
         Err(StartError::Configuration(mistakes)) => complain(Status::BadUsage, mistakes),
         // The listener reads these files, but it is the configuration that is wrong.

@@ -66,7 +66,7 @@ impl World {
         write(&folder.path().join("policy.toml"), POLICY)?;
         let text = configuration(addresses, stand_in.address());
         let config = Config::parse(&text, "the configuration of `dev`", folder.path(), std::iter::empty())?;
-        let gateway = Gateway::start(config, None).await?;
+        let gateway = Gateway::start(config).await?;
         let token = token(&shared_secret)?;
         Ok(Self { stand_in, gateway, token, _folder: folder })
     }

@@ -243,7 +243,7 @@ impl Setup {
         if let Some(change) = self.change {
             change(&mut config);
         }
-        let gateway = Gateway::start(config, None).await.unwrap();
+        let gateway = Gateway::start(config).await.unwrap();
         World { stand_in, gateway, folder }
     }
 }
