@@ -40,7 +40,7 @@ fn mistakes_of(file: &NamedFile) -> Vec<Mistake> {
     match file {
         NamedFile::IssuerKeys(keys, algorithms) => listed(keys.check(algorithms)),
         NamedFile::ApiKeys(file) => listed(ApiKeys::load(file)),
-        NamedFile::Policy(file) | NamedFile::Candidate(file) => listed(PolicyFile::read(file)),
+        NamedFile::Policy(file) | NamedFile::Candidate(file) => listed(PolicyFile::read_noting(file, &mut Vec::new())),
         NamedFile::Credentials(file) => {
             let settings = Settings { source: Source::File(file.clone()), app_ids: Vec::new() };
             Credentials::load(&settings).err().into_iter().collect()

@@ -19,25 +19,31 @@ pub(super) struct PolicyFile {
 }
 
 impl PolicyFile {
-    /// Reads the policy in `file`; the documents' names begin at its folder.
+    /// Reads the policy in `file`, for a person who waits: it may be a pipe, as in `policy diff <(git show …) policy.toml`.
     ///
     /// # Errors
     /// Every mistake in it and in its documents.
     pub(super) fn read(file: &Path) -> Result<Self, Mistakes> {
-        Self::read_noting(file, &mut Vec::new())
+        let text = std::fs::read_to_string(file).map_err(|why| unreadable(file, &why))?;
+        Self::parse(file, &text, &mut Vec::new())
     }
 
-    /// The same; the documents are put into `noted` also if something is wrong with them or with the policy.
+    /// Reads the policy in `file` without ever waiting for it; its documents are put into `noted` also if something is
+    /// wrong with them or with the policy.
     ///
     /// # Errors
     /// As [`Self::read`].
     pub(super) fn read_noting(file: &Path, noted: &mut Vec<PathBuf>) -> Result<Self, Mistakes> {
+        let text = read_text(file, LARGEST).map_err(|why| unreadable(file, &why))?;
+        Self::parse(file, &text, noted)
+    }
+
+    /// The documents' names begin at the policy's folder.
+    fn parse(file: &Path, text: &str, noted: &mut Vec<PathBuf>) -> Result<Self, Mistakes> {
         let place = file.display().to_string();
-        let text = read_text(file, LARGEST)
-            .map_err(|why| Mistake::new(place.as_str(), format!("the policy cannot be read: {why}")))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut attached = Vec::new();
-        let policy = Policy::parse_with(&text, &place, Format::of(file), &mut |name| {
+        let policy = Policy::parse_with(text, &place, Format::of(file), &mut |name| {
             let path = folder.join(name);
             noted.push(path.clone());
             let text = read_text(&path, LARGEST).map_err(|why| why.to_string())?;
@@ -47,4 +53,8 @@ impl PolicyFile {
         })?;
         Ok(Self { policy, attached })
     }
+}
+
+fn unreadable(file: &Path, why: &std::io::Error) -> Mistake {
+    Mistake::new(file.display().to_string(), format!("the policy cannot be read: {why}"))
 }

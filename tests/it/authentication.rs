@@ -55,6 +55,14 @@ async fn is_invalid(world: &World, token: &str) -> Answer {
     answer
 }
 
+// Row 77.
+#[tokio::test]
+async fn a_token_bound_to_a_certificate_does_not_hold_where_there_is_none() {
+    let world = World::start().await;
+    let thumbprint = URL_SAFE_NO_PAD.encode([7; 32]);
+    is_invalid(&world, &hs256(&claims_with("cnf", json!({ "x5t#S256": thumbprint })))).await;
+}
+
 // Row 26.
 #[tokio::test]
 async fn without_credentials_the_challenge_names_no_error() {

@@ -325,7 +325,8 @@ fn row_77_a_token_bound_to_a_certificate_holds_over_no_other_connection() {
     let status = |caller: &TlsCaller<'_>| caller.enable(served.address(), Some(&token)).map(|(_, status, _)| status);
     for _ in 0..2 {
         assert_eq!((status(&other), status(&own)), (Some(401), Some(200)));
-        assert_ne!(status(&none), Some(200));
     }
+    // Without a certificate there is no connection at all here; a listener without TLS is asked in `authentication`.
+    assert_eq!(status(&none), None);
     assert_eq!(cloud.requests().len(), 2);
 }

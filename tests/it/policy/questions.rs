@@ -254,3 +254,11 @@ fn what_cannot_be_written_is_a_failure() {
     let said = String::from_utf8(ended.stderr).unwrap();
     assert!(ended.status.code() == Some(1) && said.contains("standard output cannot be written"), "{said}");
 }
+
+#[test]
+fn a_policy_may_come_through_a_pipe() {
+    let file = Policy::new(POLICY);
+    let line = format!("exec {} policy check <(cat {})", env!("CARGO_BIN_EXE_ci-gateway"), file.file());
+    let ended = std::process::Command::new("bash").args(["-c", &line]).output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+}
