@@ -90,6 +90,9 @@ impl fmt::Display for Summary<'_> {
         if let Some(part) = config.user_from {
             row(f, "mtls", format_args!("{} of the client certificate names its caller", part.as_str()))?;
         }
+        if let Some([one, other]) = same_names(config) {
+            row(f, "names", format_args!("{one} can give out names of {other}: see `prefix` in config/default.toml"))?;
+        }
         let statements = snapshot.policy.statements();
         row(f, "policy", format_args!("{} ({statements} statements)", config.policy_file.display()))?;
         if let (Some(file), Shadow::On(candidate)) = (&config.policy_candidate, &snapshot.candidate) {
@@ -128,6 +131,20 @@ impl Summary<'_> {
             None => row(f, "endpoint", "Cloud Infinite's own hosts"),
         }
     }
+}
+
+/// Two sources of callers of which one can name the other's: an issuer's prefix begins the other's, or there is none.
+fn same_names(config: &Config) -> Option<[String; 2]> {
+    let issuers =
+        config.auth.issuers.iter().map(|issuer| (format!("issuer {}", issuer.issuer), issuer.prefix.as_str()));
+    let keys = config.api_keys.iter().map(|_| ("API keys".to_owned(), ""));
+    let certificates = config.user_from.iter().map(|_| ("certificates".to_owned(), ""));
+    let others: Vec<_> = issuers.clone().chain(keys).chain(certificates).collect();
+    // Who has a key or a certificate was named by us; issuers name whom they like.
+    issuers.enumerate().find_map(|(n, (issuer, prefix))| {
+        let nested = |(m, (_, other)): &(usize, &(String, &str))| *m != n && other.starts_with(prefix);
+        others.iter().enumerate().find(nested).map(|(_, (other, _))| [issuer, other.clone()])
+    })
 }
 
 fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
@@ -177,6 +194,27 @@ mod tests {
             ["127.0.0.1:8080 (plain HTTP)", "127.0.0.1:9090", "i (HS256, ", "policy.json (1 statements)", "keys"]
         {
             assert!(summary.contains(part), "{part} in {summary}");
+        }
+    }
+
+    #[test]
+    fn sources_that_can_give_out_the_same_name_are_told() {
+        let folder = folder(&[("jwt.secret", SECRET, 0o600), ("policy.json", POLICY, 0o644), ("keys", KEYS, 0o400)]);
+        let file = folder.path().join("gw.toml");
+        let second = |prefix: &str| CONFIG.replace("'i'", "'j'").split("[policy]").next().unwrap().to_owned() + prefix;
+        for (prefixes, told) in [
+            (["", ""], Some("issuer i can give out names of issuer j")),
+            (["", "prefix = 'j:'\n"], Some("issuer i can give out names of issuer j")),
+            (["prefix = 'i:'\n", ""], Some("issuer j can give out names of issuer i")),
+            (["prefix = 'i:'\n", "prefix = 'j:'\n"], None),
+        ] {
+            let first = CONFIG.replace("[policy]", &(prefixes[0].to_owned() + &second(prefixes[1]) + "[policy]"));
+            std::fs::write(&file, first).unwrap();
+            let checked = check(&file).unwrap_or_else(|problems| panic!("{problems:#?}"));
+            let summary = Summary { checked: &checked, file: &file }.to_string();
+            let line = summary.lines().find(|line| line.starts_with("  names"));
+            assert_eq!(line.is_some(), told.is_some(), "{summary}");
+            assert!(told.is_none_or(|told| summary.contains(told)), "{summary}");
         }
     }
 
