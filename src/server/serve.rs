@@ -149,10 +149,11 @@ where
         }
     }
 
-    /// The reason stands in the log for whoever looks for it: from outside, all that fail look alike.
+    /// The reason stands in the log, as that of a refused request does: a revoked certificate that is still tried is worth
+    /// knowing of, and from outside all that fail look alike.
     fn fail_handshake(&self, Peer(peer): Peer, why: &dyn std::error::Error) {
         self.connections.fail_handshake();
-        tracing::debug!(%peer, why = %why, "no TLS handshake");
+        tracing::info!(%peer, why = %why, "no TLS handshake");
     }
 
     async fn serve_http1<IO>(&self, stream: IO, peer: Peer, client: Client)

@@ -110,7 +110,7 @@ fn a_certificate_that_does_not_hold_does_not_get_through_the_handshake() {
     let (cloud, tree) = (Cloud::start(), Tree::new());
     let folder = folder(&cloud, &tree.authority, "san_uri");
     folder.write("revoked.pem", &tree.lists());
-    let served = Served::from_with(&folder, &[("RUST_LOG", "debug")]);
+    let served = Served::from(&folder);
     for paper in tree.good() {
         assert_eq!(answer(&tree.authority, &served, paper).unwrap().0, 200);
     }
