@@ -144,9 +144,12 @@ impl Pattern {
         let covers = |ours: &Option<Box<str>>, theirs: &Option<Box<str>>| {
             ours.as_deref().is_none_or(|ours| theirs.as_deref().is_some_and(|theirs| glob::fits(ours, theirs)))
         };
-        let path = other.path.as_deref().unwrap_or("bucket/*");
+        let written = other.path.as_deref().unwrap_or("bucket/*");
+        // So may a variable, which is no text that a pattern of ours could fit.
+        let path = &*written.replace(APP_ID, "*");
         let bare = essential(path);
-        let covers_path = |ours: &str| [path, bare, &format!("{bare}/")].iter().any(|theirs| glob::fits(ours, theirs));
+        let spellings = [path, bare, &format!("{bare}/")];
+        let covers_path = |ours: &str| ours == written || spellings.iter().any(|theirs| glob::fits(ours, theirs));
         covers(&self.region, &other.region)
             && covers(&self.app_id, &other.app_id)
             && self.path.as_deref().is_none_or(covers_path)
@@ -425,6 +428,14 @@ mod tests {
             assert!(pattern(wide).covers(&pattern(narrow)), "{wide} {narrow}");
             assert!(!pattern(narrow).covers(&pattern(wide)), "{narrow} {wide}");
         }
+    }
+
+    #[test]
+    fn the_letters_of_a_variable_are_no_letters_of_a_bucket() {
+        let pattern = |path: &str| Pattern::parse(&format!("qcs::ci:::bucket/{path}")).unwrap();
+        assert!(!pattern("*a*").covers(&pattern("*-${app_id}")));
+        assert!(pattern("*").covers(&pattern("*-${app_id}")));
+        assert!(pattern("x-${app_id}").covers(&pattern("x-${app_id}")));
     }
 
     #[test]
