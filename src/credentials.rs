@@ -9,7 +9,7 @@ mod secret_file;
 use std::path::PathBuf;
 
 pub use keys::{InvalidKeys, Keys, SecretKey};
-pub use plain_file::{read_file, read_text};
+pub use plain_file::{open_regular, read_file, read_text};
 pub use secret_file::read_secret_file;
 
 use crate::domain::{AppId, Bucket, Mistake};

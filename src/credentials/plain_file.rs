@@ -34,7 +34,10 @@ pub fn read_text(path: &Path, largest: u64) -> io::Result<String> {
 }
 
 /// Opens a regular file, and says how it is; what is read from it later is of the same file.
-pub(super) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+///
+/// # Errors
+/// What the system says, or that it is not a regular file.
+pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     // With `NONBLOCK`, a FIFO without a writer opens at once; a regular file never lets us wait.
     let file = File::from(rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?);
     let metadata = file.metadata()?;

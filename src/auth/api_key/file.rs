@@ -4,7 +4,6 @@
 //! operator who errs may have put one there: no message repeats a value.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
@@ -13,12 +12,12 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use rustix::fs::{Mode, OFlags};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::text::{self, PREFIX};
 use super::{Hash, KeyText, StoredKey};
+use crate::credentials::open_regular;
 use crate::domain::{Caller, Method, Mistake, Mistakes, nearest};
 
 /// A hundred thousand keys are some 30 MiB.
@@ -41,12 +40,9 @@ pub(super) fn open(path: &Path) -> Result<String, Mistake> {
         ErrorKind::InvalidData => Mistake::new(place.as_str(), "is not UTF-8").hint("save the file as UTF-8"),
         _ => Mistake::new(place.as_str(), format!("cannot be read: {why}")),
     };
-    // A FIFO without a writer must not hold up the start.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|why| cannot(why.into()))?);
-    let metadata = file.metadata().map_err(cannot)?;
-    if !metadata.is_file() || metadata.len() > LARGEST {
-        return Err(Mistake::new(place.as_str(), format!("is not a regular file of at most {LARGEST} bytes")));
+    let (file, metadata) = open_regular(path).map_err(cannot)?;
+    if metadata.len() > LARGEST {
+        return Err(Mistake::new(place.as_str(), format!("is larger than {LARGEST} bytes")));
     }
     if metadata.mode() & WRITABLE_BY_ALL != 0 {
         let what = "says who is let in, and everybody on this machine can write to it";
