@@ -5,6 +5,7 @@
 mod admin;
 mod answer;
 mod body;
+mod call;
 mod catalogue;
 mod client_address;
 mod error;

@@ -5,7 +5,10 @@
 //! the operating system before the request goes on. They are not yet synced to the disk, chained or signed:
 //! a crash of the machine (not of the process) can lose the last of them.
 
+mod chain;
+mod digest;
 mod journal;
+mod merkle;
 mod record;
 
 use std::path::PathBuf;
@@ -14,7 +17,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-pub use record::{Finished, Request, UpstreamSeen};
+pub use chain::{Misplaced, Position, Sealed, Unsealed};
+pub use digest::{Digest, NotADigest};
+pub use merkle::{Tree, leaf, parent};
+pub use record::{Finished, Record, Request, UpstreamSeen};
 
 use crate::domain::Mistake;
 use crate::policy::Permit;

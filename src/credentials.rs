@@ -1,13 +1,16 @@
 //! Our Tencent Cloud keys: where they come from, and a type that does not let them out by accident.
 
 mod environment;
+mod generation;
 mod keys;
 mod key_file;
 mod plain_file;
 mod secret_file;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+pub use generation::Generation;
 pub use keys::{InvalidKeys, Keys, SecretKey};
 pub use plain_file::{open_regular, read_file, read_text};
 pub use secret_file::read_secret_file;
@@ -35,7 +38,7 @@ pub struct Settings {
 /// The keys of one generation of the configuration, or why there are none.
 #[derive(Debug)]
 pub struct Credentials {
-    keys: Result<Keys, Mistake>,
+    keys: Result<Arc<Generation>, Mistake>,
     app_ids: Vec<AppId>,
 }
 
@@ -52,6 +55,7 @@ impl Credentials {
             Source::Environment => environment::keys(),
             Source::File(path) => Ok(key_file::keys(path)?),
         };
+        let keys = keys.map(|keys| Arc::new(Generation::new(keys)));
         Ok(Self { keys, app_ids: settings.app_ids.clone() })
     }
 
@@ -66,18 +70,18 @@ impl Credentials {
     /// # Errors
     /// Why there are none.
     pub fn into_keys(self) -> Result<Keys, Mistake> {
-        self.keys
+        self.keys.map(|generation| generation.keys().clone())
     }
 
     /// The keys for the account that owns `bucket`.
     ///
     /// # Errors
     /// [`NoKeys`] if the account is another one's, or if there are no keys at all.
-    pub fn keys_for(&self, bucket: &Bucket) -> Result<&Keys, NoKeys> {
+    pub fn keys_for(&self, bucket: &Bucket) -> Result<Arc<Generation>, NoKeys> {
         if !self.app_ids.is_empty() && !self.app_ids.contains(bucket.app_id()) {
             return Err(NoKeys::OtherAccount);
         }
-        self.keys.as_ref().map_err(|_| NoKeys::Unavailable)
+        self.keys.as_ref().map(Arc::clone).map_err(|_| NoKeys::Unavailable)
     }
 }
 
@@ -96,7 +100,7 @@ mod tests {
 
     #[test]
     fn keys_are_given_for_the_configured_accounts_alone() {
-        let keys = Keys::new("id", "key", None).unwrap();
+        let keys = Arc::new(Generation::new(Keys::new("id", "key", None).unwrap()));
         let (ours, other) = ("a-1234567890".parse().unwrap(), "a-1234567891".parse().unwrap());
         let any = Credentials { keys: Ok(keys.clone()), app_ids: Vec::new() };
         assert!(any.keys_for(&ours).is_ok() && any.keys_for(&other).is_ok());

@@ -8,8 +8,8 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use rustls_pki_types::CertificateDer;
-use tokio::time::Instant;
 
+use super::call::Call;
 use super::error::{Ended, Error};
 use super::limits::Place;
 use super::request_id::RequestId;
@@ -19,11 +19,8 @@ use super::trail::{Came, Sent, Trail};
 use super::{Peer, Refusal, Unready, answer, body, problem, shadow};
 use crate::audit::Intent;
 use crate::auth::{Looked, Presented, Refused};
-use crate::ci::{self, Asked, Operation, Unserved};
 use crate::domain::{Caller, Code, Outcome};
 use crate::policy::{Permit, Resource};
-use crate::signing::{SignedRequest, Window};
-use crate::upstream::Received;
 
 /// An answer, what became of the call, and a code if the answer is that all is not well.
 type Answered = (Response<Full<Bytes>>, Outcome, Option<Code>);
@@ -59,7 +56,8 @@ where
     if let Some(refusal) = request.extensions().get::<Refusal>() {
         return Err(Error::Refused(*refusal));
     }
-    let snapshot = shared.snapshot();
+    let (generation, snapshot) = shared.in_force();
+    trail.judged_by(generation);
     let (head, body) = request.into_parts();
     match route(&head.method, &head.uri, &snapshot.regions)? {
         Route::Operation(target) => operation(shared, &snapshot, &head, body, target, trail).await,
@@ -92,14 +90,15 @@ where
     let _place = admit(shared, &caller)?;
     let permit = decide(shared, snapshot, &caller, &target, trail)?;
     body::check(target.operation.verb(), &head.headers, body, trail.deadline()).await?;
+    let keys = snapshot.credentials.keys_for(permit.bucket()).map_err(Error::NoKeys)?;
+    trail.keys = Some(Arc::clone(&keys));
     let intent = intend(shared, permit, trail).await?;
-    let signed = sign(shared, snapshot, &intent, trail)?;
+    let call = Call { shared, snapshot, intent: &intent, target: &target };
     if target.validate_only {
+        call.sign(&keys, trail)?;
         return Ok((answer::validated(&target, &caller, &intent), Outcome::NotSent, None));
     }
-    let received = send(snapshot, signed, trail).await?;
-    let said = read(&target, &received, trail)?;
-    trail.call_seen(received.reply().status, said.request_id.clone());
+    let said = call.run(keys, trail).await?;
     Ok((answer::served(&target, &said), Outcome::Applied, None))
 }
 
@@ -163,45 +162,4 @@ fn decide(
 async fn intend(shared: &Shared, permit: Permit, trail: &Trail) -> Result<Intent, Error> {
     let request = trail.audit_request().ok_or(Error::Ended(Ended::Unsent))?;
     shared.audit().intent(permit, &request, trail.deadline()).await.map_err(Error::Audit)
-}
-
-/// Steps 7 and 8. The request is made of what the permit allows, once the intent is written down.
-fn sign(shared: &Shared, snapshot: &Snapshot, intent: &Intent, trail: &Trail) -> Result<SignedRequest, Error> {
-    let permit = intent.permit();
-    let keys = snapshot.credentials.keys_for(permit.bucket()).map_err(Error::NoKeys)?;
-    let window = Window::around(trail.now(), snapshot.signature_lifetime);
-    let request = ci::request(Operation::of(permit.action()), permit.bucket(), permit.region());
-    let signed = request.sign(keys, window).map_err(Error::Signing)?;
-    shared.metrics().signed();
-    Ok(signed)
-}
-
-/// Step 9.
-async fn send(snapshot: &Snapshot, signed: SignedRequest, trail: &mut Trail) -> Result<Received, Error> {
-    let deadline = trail.deadline();
-    if Instant::now() >= deadline {
-        return Err(Error::Late);
-    }
-    trail.call_begins();
-    let result = snapshot.upstream.send(signed, deadline).await;
-    result.map_err(|why| {
-        trail.call_ends(why.as_str());
-        Error::Send(why)
-    })
-}
-
-/// Step 10.
-fn read(target: &Target, received: &Received, trail: &mut Trail) -> Result<ci::Answer, Error> {
-    let reply = received.reply();
-    let asked = Asked { bucket: &target.bucket, region: &target.region };
-    let result = ci::read(target.operation, asked, reply);
-    trail.call_ends(match &result {
-        Ok(_) => "applied",
-        Err(Unserved::Fault(fault)) => fault.kind().as_str(),
-        Err(Unserved::Unreadable(..)) => "unreadable",
-    });
-    result.map_err(|unserved| match unserved {
-        Unserved::Fault(fault) => Error::Fault(fault, received.retry_after()),
-        Unserved::Unreadable(why, request_id) => Error::Unreadable(why, reply.status, request_id),
-    })
 }

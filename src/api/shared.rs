@@ -211,6 +211,12 @@ impl Shared {
         Arc::clone(&self.in_force.load().snapshot)
     }
 
+    /// The number of the generation in force, and the generation.
+    pub(super) fn in_force(&self) -> (i64, Arc<Snapshot>) {
+        let in_force = self.in_force.load();
+        (in_force.generation, Arc::clone(&in_force.snapshot))
+    }
+
     /// The audit.
     #[must_use]
     pub fn audit(&self) -> &Audit {

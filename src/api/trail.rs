@@ -15,6 +15,7 @@ use super::route::Target;
 use super::shared::Shared;
 use crate::audit::{self, Finished, UpstreamSeen};
 use crate::ci::{self, FaultCode};
+use crate::credentials::Generation;
 use crate::domain::{Action, Caller, Code, Outcome};
 use crate::policy::Context;
 
@@ -35,6 +36,10 @@ pub(super) struct Trail {
     pub(super) statement: Option<Arc<str>>,
     /// The digest of the policy that was asked.
     pub(super) policy: Option<Box<str>>,
+    /// Our keys that the call is signed with.
+    pub(super) keys: Option<Arc<Generation>>,
+    /// The generation of the configuration that the request is judged by.
+    generation: i64,
     sent: Sent,
     call: Call,
     told: bool,
@@ -75,15 +80,20 @@ impl Sent {
 /// What is known of the call to Cloud Infinite.
 #[derive(Debug, Default)]
 struct Call {
+    attempts: u32,
     began: Option<Instant>,
+    /// All attempts together.
     took: Duration,
     result: Option<&'static str>,
     seen: Option<UpstreamSeen>,
 }
 
 impl Call {
-    fn so_far(&self) -> Duration {
-        self.began.map_or(Duration::ZERO, |began| began.elapsed())
+    /// The time of the attempt that has just ended; nothing if none was under way.
+    fn ended(&mut self) -> Duration {
+        let took = self.began.take().map_or(Duration::ZERO, |began| began.elapsed());
+        self.took += took;
+        took
     }
 }
 
@@ -100,6 +110,8 @@ impl Trail {
             decision: None,
             statement: None,
             policy: None,
+            keys: None,
+            generation: 0,
             sent,
             call: Call::default(),
             told: false,
@@ -138,21 +150,29 @@ impl Trail {
             bucket: &target.bucket,
             region: &target.region,
             validate_only: target.validate_only,
+            generation: self.generation,
+            key: self.keys.as_deref().map(Generation::fingerprint),
         })
+    }
+
+    /// Tells which generation of the configuration the request is judged by.
+    pub(super) fn judged_by(&mut self, generation: i64) {
+        self.generation = generation;
     }
 
     /// From here on the call may take effect.
     pub(super) fn call_begins(&mut self) {
+        self.call.attempts += 1;
         self.call.began = Some(Instant::now());
         self.sent.0.store(true, Ordering::Relaxed);
     }
 
     /// What came of the call, in one word.
     pub(super) fn call_ends(&mut self, result: &'static str) {
-        self.call.took = self.call.so_far();
+        let took = self.call.ended();
         self.call.result = Some(result);
         if let Some(action) = self.action() {
-            self.shared.metrics().upstream_attempt(action, result, self.call.took);
+            self.shared.metrics().upstream_attempt(action, result, took);
         }
     }
 
@@ -190,6 +210,7 @@ impl Trail {
                 status: status.as_u16(),
                 code,
                 outcome,
+                attempts: self.call.attempts,
                 decision: self.decision,
                 statement: self.statement.as_deref(),
                 policy: self.policy.as_deref(),
@@ -219,6 +240,8 @@ impl Trail {
                     region = target.map(|target| target.region.as_str()),
                     decision = self.decision,
                     statement = self.statement.as_deref(),
+                    key = self.keys.as_deref().map(Generation::fingerprint),
+                    attempts = self.call.attempts,
                     status = status.as_u16(),
                     code = code.map_or("ok", Code::as_str),
                     outcome = outcome.as_str(),
@@ -247,7 +270,7 @@ impl Drop for Trail {
         if self.told {
             return;
         }
-        self.call.took = self.call.so_far();
+        self.call.ended();
         let outcome = Error::Ended(self.sent.ended()).outcome();
         if std::thread::panicking() {
             self.shared.metrics().panics.inc();

@@ -24,6 +24,10 @@ pub struct Request<'a> {
     pub region: &'a Region,
     /// Whether nothing is to be sent in any case.
     pub validate_only: bool,
+    /// The generation of the configuration that it is judged by.
+    pub generation: i64,
+    /// The fingerprint of our keys that it is, or was last, signed with; `None` if it came to none.
+    pub key: Option<&'a str>,
 }
 
 /// What came of it.
@@ -35,6 +39,8 @@ pub struct Finished<'a> {
     pub code: Option<Code>,
     /// What became of the call at Cloud Infinite.
     pub outcome: Outcome,
+    /// How often it was sent.
+    pub attempts: u32,
     /// `permit` or `denied`; `None` when the policy was not asked.
     pub decision: Option<&'static str>,
     /// The statement that decided.
@@ -56,6 +62,32 @@ pub struct UpstreamSeen {
     pub request_id: Option<RequestId>,
 }
 
+/// The members of a record, as JSON without the braces around them: what it says, before its place is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record(Vec<u8>);
+
+impl Record {
+    /// The members of `line`.
+    fn of(line: &Line<'_>) -> Self {
+        // A struct of strings and numbers always has a JSON form, and it is an object.
+        let mut members = serde_json::to_vec(line).unwrap_or_default();
+        members.pop();
+        if !members.is_empty() {
+            members.remove(0);
+        }
+        Self(members)
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_members(members: &str) -> Self {
+        Self(members.into())
+    }
+
+    pub(super) fn members(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// A line that says only that the file can be written again.
 pub(super) fn probe(at: Timestamp) -> Vec<u8> {
     format!("{{\"v\":1,\"type\":\"probe\",\"time\":\"{at}\"}}\n").into_bytes()
@@ -63,7 +95,6 @@ pub(super) fn probe(at: Timestamp) -> Vec<u8> {
 
 #[derive(Serialize)]
 pub(super) struct Line<'a> {
-    v: u8,
     r#type: &'static str,
     time: Timestamp,
     request_id: &'a str,
@@ -85,6 +116,11 @@ pub(super) struct Line<'a> {
     /// The digest of the policy that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<&'a str>,
+    /// The generation of the configuration.
+    generation: i64,
+    /// The fingerprint of our keys that it is signed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
     #[serde(flatten)]
     answer: Option<AnswerPart<'a>>,
 }
@@ -94,6 +130,7 @@ struct AnswerPart<'a> {
     status: u16,
     code: &'static str,
     outcome: &'static str,
+    attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream: Option<&'a UpstreamSeen>,
 }
@@ -114,6 +151,7 @@ impl<'a> Line<'a> {
             status: finished.status,
             code: finished.code.map_or("ok", Code::as_str),
             outcome: finished.outcome.as_str(),
+            attempts: finished.attempts,
             upstream: finished.upstream,
         };
         let line = Self::of("outcome", request);
@@ -123,7 +161,6 @@ impl<'a> Line<'a> {
 
     fn of(r#type: &'static str, request: &Request<'a>) -> Self {
         Self {
-            v: 1,
             r#type,
             time: request.at,
             request_id: request.request_id,
@@ -138,15 +175,14 @@ impl<'a> Line<'a> {
             decision: None,
             statement: None,
             policy: None,
+            generation: request.generation,
+            key: request.key,
             answer: None,
         }
     }
 
     /// One JSON object and a line end.
     pub(super) fn to_json(&self) -> Vec<u8> {
-        // A struct of strings and numbers always has a JSON form.
-        let mut line = serde_json::to_vec(self).unwrap_or_default();
-        line.push(b'\n');
-        line
+        [b"{\"v\":1,", Record::of(self).members(), b"}\n"].concat()
     }
 }
