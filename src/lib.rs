@@ -16,6 +16,7 @@ pub mod telemetry;
 pub mod ci;
 pub mod signing;
 pub mod credentials;
+pub mod outgoing;
 pub mod domain;
 // Apart from the line: the stand-in shares no code with the gateway but the nouns of `domain`.
 pub mod stand_in;

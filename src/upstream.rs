@@ -3,7 +3,6 @@
 //! HTTP/1.1 over pooled connections; TLS with the platform's roots. No redirect is followed and no proxy of the
 //! environment is used: a signed request goes to one host or to none. Nothing is sent twice.
 
-mod connector;
 mod endpoint;
 mod received;
 mod send_error;
@@ -20,12 +19,12 @@ use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
-use connector::Connector;
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use received::Received;
 pub use send_error::SendError;
 
 use crate::domain::Mistake;
+use crate::outgoing::{Authorities, Connector};
 use crate::signing::SignedRequest;
 
 /// Shorter than any load balancer's own idle time, so that we seldom write into a connection that is closing.
@@ -58,8 +57,12 @@ impl Upstream {
     /// A [`Mistake`] if TLS is needed and the platform has no root certificates.
     pub fn new(settings: &Settings) -> Result<Self, Mistake> {
         let plain = settings.endpoint.as_ref().is_some_and(|endpoint| *endpoint.scheme() == Scheme::HTTP);
-        let connect = if plain { Connector::plain } else { Connector::tls };
-        let connector = connect(settings.connect_timeout)?;
+        let time = settings.connect_timeout;
+        let connector = if plain {
+            Connector::plain(time)?
+        } else {
+            Connector::tls(time, &Authorities::default(), "Cloud Infinite's certificate")?
+        };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)

@@ -20,7 +20,7 @@ use std::path::Path;
 use source::{Source, sources};
 
 /// From left to right: a room names only rooms further right. Those of one entry do not name each other.
-const ORDER: [&[&str]; 9] = [
+const ORDER: [&[&str]; 10] = [
     &["cli"],
     &["config"],
     &["server"],
@@ -29,6 +29,7 @@ const ORDER: [&[&str]; 9] = [
     &["ci"],
     &["signing"],
     &["credentials"],
+    &["outgoing"],
     &["domain"],
 ];
 /// Apart from the order: only the command line starts it, and it knows the nouns alone.

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-use super::connector::ConnectTimeout;
 use crate::domain::Outcome;
+use crate::outgoing::ConnectTimeout;
 
 /// Why there is no whole answer.
 #[derive(Debug, thiserror::Error)]

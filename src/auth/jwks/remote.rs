@@ -13,10 +13,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::fetch::{Authorities, Source, Unfetched};
+use super::fetch::{Source, Unfetched, authorities};
 use crate::auth::keys::{Held, KeyRing};
 use crate::auth::{Algorithm, FetchSettings, IssuerSettings, JwksUrl};
 use crate::domain::Mistakes;
+use crate::outgoing::Authorities;
 
 /// The word of a fetch whose set was taken.
 const TAKEN: &str = "ok";
@@ -119,7 +120,7 @@ impl Remote {
         settings: &FetchSettings,
         previous: Option<&Arc<Self>>,
     ) -> Result<Arc<Self>, Mistakes> {
-        let authorities = Authorities::load(settings.ca_file.as_deref())?;
+        let authorities = authorities(settings.ca_file.as_deref())?;
         let origin = Origin { issuer: issuer.issuer.clone(), url: settings.url.clone(), authorities };
         let before = previous.map(|previous| &previous.set).filter(|before| before.origin == origin);
         if let (Some(same), Some(before)) = (previous, before)
@@ -146,7 +147,7 @@ impl Remote {
     /// # Errors
     /// As [`Self::load`].
     pub(in crate::auth) fn check(settings: &FetchSettings) -> Result<(), Mistakes> {
-        Source::new(settings, &Authorities::load(settings.ca_file.as_deref())?).map(drop)
+        Source::new(settings, &authorities(settings.ca_file.as_deref())?).map(drop)
     }
 
     /// Begins to fetch, now and then; a second call does nothing. Needs a runtime.

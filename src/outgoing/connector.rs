@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower::Service;
 
+use super::Authorities;
 use crate::domain::Mistake;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -23,7 +24,7 @@ type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Connects within a time that covers name look-up, TCP and TLS together; hyper's own covers TCP alone.
 #[derive(Clone, Debug)]
-pub(super) struct Connector {
+pub struct Connector {
     inner: HttpsConnector<HttpConnector>,
     time: Duration,
 }
@@ -31,28 +32,24 @@ pub(super) struct Connector {
 /// The connection did not stand in time.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection within {0:?}")]
-pub(super) struct ConnectTimeout(Duration);
+pub struct ConnectTimeout(Duration);
 
 impl Connector {
-    /// For an `http` endpoint: no certificates are read, so that a test or a laptop without any can run.
-    pub(super) fn plain(time: Duration) -> Result<Self, Mistake> {
+    /// For an `http` address: no certificates are read, so that a test or a laptop without any can run.
+    ///
+    /// # Errors
+    /// A [`Mistake`] if the cryptography library cannot do TLS at all.
+    pub fn plain(time: Duration) -> Result<Self, Mistake> {
         Self::with_roots(RootCertStore::empty(), time, false)
     }
 
-    /// For `https` only, with the platform's roots.
-    pub(super) fn tls(time: Duration) -> Result<Self, Mistake> {
-        let found = rustls_native_certs::load_native_certs();
-        let mut roots = RootCertStore::empty();
-        let (added, _ignored) = roots.add_parsable_certificates(found.certs);
-        if added == 0 {
-            let why = found.errors.first().map_or_else(|| "none was found".to_owned(), ToString::to_string);
-            return Err(Mistake::new(
-                "root certificates",
-                format!("Cloud Infinite's certificate cannot be checked: {why}"),
-            )
-            .hint("install the package `ca-certificates`, or set SSL_CERT_FILE to a PEM file of roots"));
-        }
-        Self::with_roots(roots, time, true)
+    /// For `https` only; the platform's roots or `authorities` vouch for the other end, which `peer` names in a mistake,
+    /// as in "the host of a jwks_url".
+    ///
+    /// # Errors
+    /// A [`Mistake`] if there is nobody who could vouch for it.
+    pub fn tls(time: Duration, authorities: &Authorities, peer: &str) -> Result<Self, Mistake> {
+        Self::with_roots(authorities.with_those_of_the_platform(peer)?, time, true)
     }
 
     fn with_roots(roots: RootCertStore, time: Duration, https_only: bool) -> Result<Self, Mistake> {
