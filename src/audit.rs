@@ -9,6 +9,7 @@ mod chain;
 mod digest;
 mod journal;
 mod merkle;
+mod note;
 mod record;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 pub use chain::{Misplaced, Position, Sealed, Unsealed};
 pub use digest::{Digest, NotADigest};
 pub use merkle::{Tree, leaf, parent};
+pub use note::{BadNote, Checkpoint, InvalidKey, InvalidOrigin, LONGEST_NOTE, Origin, Signer, Verifier};
 pub use record::{Finished, Record, Request, UpstreamSeen};
 
 use crate::domain::Mistake;
