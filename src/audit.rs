@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 pub use chain::{Misplaced, Position, Sealed, Unsealed};
 pub use digest::{Digest, NotADigest};
-pub use merkle::{Tree, leaf, parent};
+pub use merkle::{Grove, Tree, is_consistent, is_included, leaf, parent};
 pub use note::{BadNote, Checkpoint, InvalidKey, InvalidOrigin, LONGEST_NOTE, Origin, Signer, Verifier};
 pub use record::{Finished, Record, Request, UpstreamSeen};
 

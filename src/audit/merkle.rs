@@ -1,5 +1,11 @@
 //! The Merkle tree over all records (RFC 6962 section 2.1), of which a checkpoint signs the root.
 
+mod proof;
+#[cfg(test)]
+mod vectors;
+
+pub use proof::{Grove, is_consistent, is_included};
+
 use super::Digest;
 
 /// A tree that grows at its right edge; of `size` leaves it holds one digest for each one bit of `size`.

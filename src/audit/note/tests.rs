@@ -114,7 +114,7 @@ fn other_keys_signatures_change_nothing_and_alone_they_do_not_do() {
     let (text, ours) = NOTE.split_once("\n\n").unwrap();
     let refused = |note: String| Checkpoint::read(&note, Some(&verifier)).unwrap_err();
     assert_eq!(refused(format!("{text}\n\n{other}")), BadNote::NotSigned);
-    let forged = format!("\u{2014} example.com/audit V4QKDAAA\n");
+    let forged = "\u{2014} example.com/audit V4QKDAAA\n";
     assert_eq!(refused(format!("{text}\n\n{ours}{forged}")), BadNote::Forged);
     let elsewhere = signer().checkpoint(3, &Digest::of(&[])).replace("example.com/audit\n", "example.com/other\n");
     assert_eq!(refused(elsewhere), BadNote::OtherLog);
@@ -127,7 +127,7 @@ fn a_bare_public_key_verifies_and_another_one_does_not() {
     Checkpoint::read(NOTE, Some(&verifier)).unwrap();
     let other = Verifier::from_pem(pem("PUBLIC KEY", &info.replace("d75a", "d75b")).as_bytes()).unwrap();
     assert_eq!(Checkpoint::read(NOTE, Some(&other)), Err(BadNote::NotSigned));
-    for der in ["302a300506032b6571032100d75a", "", &info[..info.len() - 2], &format!("{info}00")] {
+    for der in ["302a300506032b6571032100d75a", "", info.get(2..).unwrap(), &format!("{info}00")] {
         assert_eq!(Verifier::from_pem(pem("PUBLIC KEY", der).as_bytes()), Err(InvalidKey), "{der}");
     }
 }
@@ -136,8 +136,13 @@ fn a_bare_public_key_verifies_and_another_one_does_not() {
 fn a_file_that_holds_no_such_key_is_named_and_nothing_of_it_is_shown() {
     let whole = pem("PRIVATE KEY", KEY_OF_RFC_8032);
     let p256 = rcgen::KeyPair::generate().unwrap().serialize_pem();
-    for text in ["", "marker", &whole.replace("PRIVATE", "PUBLIC"), &p256, &pem("PRIVATE KEY", &KEY_OF_RFC_8032[..94])]
-    {
+    for text in [
+        "",
+        "marker",
+        &whole.replace("PRIVATE", "PUBLIC"),
+        &p256,
+        &pem("PRIVATE KEY", KEY_OF_RFC_8032.get(..94).unwrap()),
+    ] {
         let mistake = loaded(text).unwrap_err().to_string();
         assert!(mistake.contains("is no Ed25519") && mistake.contains("genpkey"), "{mistake}");
         assert!(!mistake.contains("marker"));
@@ -158,7 +163,8 @@ proptest! {
         let _ = text.parse::<Verifier>();
         let _ = Checkpoint::read(&text, None);
         let cut = (0..=cut.min(NOTE.len())).rev().find(|at| NOTE.is_char_boundary(*at)).unwrap();
-        let _ = Checkpoint::read(&format!("{}{text}{}", &NOTE[..cut], &NOTE[cut..]), None);
+        let (start, end) = NOTE.split_at(cut);
+        let _ = Checkpoint::read(&format!("{start}{text}{end}"), None);
     }
 
     #[test]
