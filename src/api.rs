@@ -8,6 +8,8 @@ mod body;
 mod call;
 mod catalogue;
 mod client_address;
+mod clock;
+mod diagnosis;
 mod error;
 mod limits;
 mod line;

@@ -10,6 +10,7 @@ mod host;
 mod operation;
 mod request;
 mod response;
+mod times;
 mod words;
 mod xml;
 
@@ -18,5 +19,6 @@ pub use fault::{Fault, FaultKind};
 pub use operation::Operation;
 pub use request::request;
 pub use response::{Answer, Asked, Enrolment, Reply, Unserved, What, read};
+pub use times::http_date;
 pub use words::{FaultCode, RequestId};
 pub use xml::{LARGEST_ANSWER, Unreadable};

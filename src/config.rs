@@ -119,6 +119,8 @@ pub struct Ci {
     pub upstream: upstream::Settings,
     /// How long a signature is good for; 10 s to 10 min.
     pub signature_lifetime: Duration,
+    /// How far signatures follow Cloud Infinite's clock; zero for not at all.
+    pub max_clock_correction: Duration,
 }
 
 impl Config {

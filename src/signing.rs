@@ -7,12 +7,14 @@
 
 mod authorization;
 mod canonical;
+mod diagnosis;
 mod key;
 mod request;
 mod stages;
 mod window;
 
 pub use authorization::{Authorization, InvalidAuthorization};
+pub use diagnosis::{Cause, Diagnosis, RefusedSignature};
 pub use request::{Request, SignedRequest};
 pub use stages::{SigningError, Stages, View};
 pub use window::{InvalidWindow, Window};

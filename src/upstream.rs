@@ -3,6 +3,7 @@
 //! HTTP/1.1 over pooled connections; TLS with the platform's roots. No redirect is followed and no proxy of the
 //! environment is used: a signed request goes to one host or to none. Nothing is sent twice.
 
+mod clock;
 mod endpoint;
 mod received;
 mod send_error;
@@ -19,6 +20,7 @@ use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
+pub use clock::{Clock, Exchange, Moved, comes_of_clocks};
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use received::Received;
 pub use send_error::SendError;

@@ -20,7 +20,7 @@ use super::error::{Ended, Error};
 use super::request_id::RequestId;
 use super::route::only_look;
 use super::shared::Shared;
-use super::{Refusal, Shadow, Unready, answer, problem};
+use super::{Refusal, Shadow, Unready, answer, clock, problem};
 use crate::auth::KeySetState;
 use crate::domain::{Code, Mistake, Mistakes};
 use crate::telemetry::Metrics;
@@ -129,8 +129,9 @@ impl Admin {
             ("keys", failed(keys)),
             ("audit", failed(audit)),
             ("drain", failed(drain)),
+            ("clock", clock::state(self.shared.clock(), snapshot.max_clock_correction)),
         ];
-        // A failed reload, candidate or issuer does not make it unready: what is there serves.
+        // A failed reload, candidate, clock or issuer does not make it unready: what is there serves.
         let checks = checks.map(|(name, result)| check(name, result));
         checks.into_iter().chain(snapshot.authenticator.key_sets().iter().map(issuer)).collect()
     }

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::error::Error;
 use super::route::Target;
 use super::shared::{Shared, Snapshot};
 use super::trail::Trail;
+use super::{clock, diagnosis};
 use crate::audit::Intent;
-use crate::ci::{self, Asked, Operation, Unserved};
+use crate::ci::{self, Asked, Fault, Operation, Unserved};
 use crate::credentials::Generation;
-use crate::signing::{SignedRequest, Window};
-use crate::upstream::Received;
+use crate::signing::{Request, SignedRequest, Window};
+use crate::upstream::{Exchange, Received, comes_of_clocks};
 
 /// A call that may be made, since its intent is written down.
 #[derive(Clone, Copy, Debug)]
@@ -23,24 +25,83 @@ pub(super) struct Call<'a> {
     pub(super) target: &'a Target,
 }
 
+/// What a signature was made of beside the keys.
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    /// What was added to our time.
+    correction: SignedDuration,
+    window: Window,
+}
+
+/// One attempt that brought an answer back.
+struct Attempt {
+    made: Made,
+    /// What o'clock it was at Cloud Infinite.
+    told: Option<Timestamp>,
+    result: Result<ci::Answer, Error>,
+}
+
 impl Call<'_> {
-    /// Signs, sends and reads.
+    /// Signs, sends and reads; once more if only the clocks were in the way.
+    ///
+    /// A create is sent again like all the others: a call whose signature is refused was not carried out, which is what
+    /// invariant 8 of the contract asks for.
     pub(super) async fn run(self, keys: Arc<Generation>, trail: &mut Trail) -> Result<ci::Answer, Error> {
-        let signed = self.sign(&keys, trail)?;
-        let received = self.send(signed, trail).await?;
-        let said = self.read(&received, trail)?;
-        trail.call_seen(received.reply().status, said.request_id.clone());
-        Ok(said)
+        let first = self.attempt(&keys, trail).await?;
+        let last = if self.is_mended_by_the_clock(&first, trail) { self.attempt(&keys, trail).await? } else { first };
+        last.result
     }
 
-    /// Steps 7 and 8. The request is made of what the permit allows.
+    /// Whether a new signature of the same keys would be another one, and would hold where the first did not.
+    fn is_mended_by_the_clock(self, attempt: &Attempt, trail: &Trail) -> bool {
+        let (Err(Error::Fault(fault, _)), Some(told)) = (&attempt.result, attempt.told) else { return false };
+        comes_of_clocks(fault.kind(), attempt.made.window, told)
+            && self.correction() != attempt.made.correction
+            && Instant::now() < trail.deadline()
+    }
+
+    async fn attempt(self, keys: &Generation, trail: &mut Trail) -> Result<Attempt, Error> {
+        let (signed, made) = self.signed(keys, trail)?;
+        let sent = trail.now();
+        let received = self.send(signed, trail).await?;
+        let exchange = Exchange { sent, received: trail.now() };
+        let result = self.read(&received, trail);
+        let fault = result.as_ref().err().and_then(Error::fault);
+        let told = received.told(fault.and_then(Fault::server_time));
+        if let Some(told) = told {
+            let most = self.snapshot.max_clock_correction;
+            clock::learn(self.shared.clock(), self.shared.metrics(), told, exchange, most);
+        }
+        if let Some(theirs) = fault.and_then(Fault::refused_signature) {
+            let diagnosis = self.request().diagnose(keys.keys(), made.window, theirs).map_err(Error::Signing)?;
+            diagnosis::tell(self.shared.metrics(), trail.id(), &diagnosis);
+        }
+        Ok(Attempt { made, told, result })
+    }
+
+    /// Steps 7 and 8.
     pub(super) fn sign(self, keys: &Generation, trail: &Trail) -> Result<SignedRequest, Error> {
-        let permit = self.intent.permit();
-        let window = Window::around(trail.now(), self.snapshot.signature_lifetime);
-        let request = ci::request(Operation::of(permit.action()), permit.bucket(), permit.region());
-        let signed = request.sign(keys.keys(), window).map_err(Error::Signing)?;
+        self.signed(keys, trail).map(|(signed, _)| signed)
+    }
+
+    fn signed(self, keys: &Generation, trail: &Trail) -> Result<(SignedRequest, Made), Error> {
+        let correction = self.correction();
+        let now = trail.now().saturating_add(correction).unwrap_or_else(|_| trail.now());
+        let window = Window::around(now, self.snapshot.signature_lifetime);
+        let signed = self.request().sign(keys.keys(), window).map_err(Error::Signing)?;
         self.shared.metrics().signed();
-        Ok(signed)
+        Ok((signed, Made { correction, window }))
+    }
+
+    /// The request is made of what the permit allows.
+    fn request(self) -> Request {
+        let permit = self.intent.permit();
+        ci::request(Operation::of(permit.action()), permit.bucket(), permit.region())
+    }
+
+    /// What is to be added to our time now.
+    fn correction(self) -> SignedDuration {
+        self.shared.clock().correction(self.snapshot.max_clock_correction)
     }
 
     /// Step 9.
@@ -67,6 +128,9 @@ impl Call<'_> {
             Err(Unserved::Fault(fault)) => fault.kind().as_str(),
             Err(Unserved::Unreadable(..)) => "unreadable",
         });
+        if let Ok(said) = &result {
+            trail.call_seen(reply.status, said.request_id.clone());
+        }
         result.map_err(|unserved| match unserved {
             Unserved::Fault(fault) => Error::Fault(fault, received.retry_after()),
             Unserved::Unreadable(why, request_id) => Error::Unreadable(why, reply.status, request_id),

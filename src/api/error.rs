@@ -168,6 +168,8 @@ impl Error {
             Self::Fault(fault, wait) => match fault.kind() {
                 FaultKind::Throttled | FaultKind::Unavailable => Some(wait.unwrap_or(UPSTREAM_WAIT)),
                 FaultKind::Denied
+                | FaultKind::ClockSkew
+                | FaultKind::SignatureExpired
                 | FaultKind::BucketNotFound
                 | FaultKind::Conflict
                 | FaultKind::Rejected
@@ -179,6 +181,11 @@ impl Error {
                 (_, _) => None,
             },
         }
+    }
+
+    /// Cloud Infinite's refusal, if that is what it is.
+    pub(super) fn fault(&self) -> Option<&Fault> {
+        if let Self::Fault(fault, _) = self { Some(fault) } else { None }
     }
 
     /// What was seen of Cloud Infinite's answer.
@@ -250,7 +257,9 @@ fn unsent(why: &SendError) -> (StatusCode, Code) {
 
 fn faulted(kind: FaultKind) -> (StatusCode, Code) {
     match kind {
-        FaultKind::Denied => (StatusCode::BAD_GATEWAY, Code::UpstreamDenied),
+        FaultKind::Denied | FaultKind::ClockSkew | FaultKind::SignatureExpired => {
+            (StatusCode::BAD_GATEWAY, Code::UpstreamDenied)
+        }
         FaultKind::BucketNotFound => (StatusCode::NOT_FOUND, Code::BucketNotFound),
         FaultKind::Conflict => (StatusCode::CONFLICT, Code::UpstreamRejected),
         FaultKind::Rejected | FaultKind::Redirected => (StatusCode::BAD_GATEWAY, Code::UpstreamRejected),

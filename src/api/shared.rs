@@ -21,7 +21,7 @@ use crate::credentials::Credentials;
 use crate::domain::{Code, Mistakes};
 use crate::policy::Policy;
 use crate::telemetry::Metrics;
-use crate::upstream::Upstream;
+use crate::upstream::{Clock, Upstream};
 
 /// One generation of everything that a reload replaces. A request takes one and keeps it to its end.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub upstream: Upstream,
     /// How long a signature holds.
     pub signature_lifetime: Duration,
+    /// How far a signature follows Cloud Infinite's clock; zero for not at all.
+    pub max_clock_correction: Duration,
     /// The configuration in force, without secrets, for `/config`.
     pub configuration: Value,
 }
@@ -119,6 +121,8 @@ pub struct Shared {
     given_up: CancellationToken,
     failed_reload: ArcSwapOption<FailedReload>,
     shadow_pace: Pace,
+    /// Beyond reloads: it is nothing that an operator says.
+    clock: Clock,
 }
 
 /// Reloads that have failed since the last one that succeeded.
@@ -177,6 +181,7 @@ impl Shared {
             given_up: CancellationToken::new(),
             failed_reload: ArcSwapOption::empty(),
             shadow_pace: Pace::new(),
+            clock: Clock::default(),
         };
         Arc::new(shared)
     }
@@ -292,6 +297,11 @@ impl Shared {
 
     pub(super) fn shadow_pace(&self) -> &Pace {
         &self.shadow_pace
+    }
+
+    /// Cloud Infinite's clock, as far as it is known.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     pub(super) fn gate(&self) -> &Gate {

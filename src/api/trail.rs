@@ -118,6 +118,10 @@ impl Trail {
         }
     }
 
+    pub(super) fn id(&self) -> &RequestId {
+        &self.id
+    }
+
     /// The time by which this request is judged: the clock was read once, at its beginning.
     pub(super) fn now(&self) -> Timestamp {
         self.began_at.saturating_add(self.began.elapsed()).unwrap_or(self.began_at)

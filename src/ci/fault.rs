@@ -1,11 +1,19 @@
 //! Cloud Infinite's refusals.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::times::server_time;
 use super::words::sentence;
 use super::{FaultCode, RequestId, xml};
 use crate::domain::Outcome;
+use crate::signing::RefusedSignature;
+
+/// The code of a signature that is not the one of what was sent.
+const WRONG_SIGNATURE: &str = "SignatureDoesNotMatch";
+/// How Cloud Infinite says that a window is over (the Node SDK's `allowRetry` goes by it): `AccessDenied`, and this.
+const EXPIRED: &str = "Request has expired";
 
 /// A refusal: what Cloud Infinite said, and what it means for us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,13 +23,19 @@ pub struct Fault {
     code: Option<FaultCode>,
     request_id: Option<RequestId>,
     message: Option<Box<str>>,
+    server_time: Option<Timestamp>,
+    refused_signature: Option<Box<RefusedSignature>>,
 }
 
 /// What a fault means for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultKind {
-    /// Our key, signature, clock or CAM rights are refused.
+    /// Our key, signature or CAM rights are refused.
     Denied,
+    /// Our clock is too far from Cloud Infinite's.
+    ClockSkew,
+    /// The window of our signature is over by Cloud Infinite's clock.
+    SignatureExpired,
     /// The bucket does not exist.
     BucketNotFound,
     /// The bucket is in a state that does not allow the call.
@@ -38,8 +52,10 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Denied,
+        Self::ClockSkew,
+        Self::SignatureExpired,
         Self::BucketNotFound,
         Self::Conflict,
         Self::Rejected,
@@ -53,6 +69,8 @@ impl FaultKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Denied => "denied",
+            Self::ClockSkew => "clock_skew",
+            Self::SignatureExpired => "signature_expired",
             Self::BucketNotFound => "bucket_not_found",
             Self::Conflict => "conflict",
             Self::Rejected => "rejected",
@@ -67,6 +85,8 @@ impl FaultKind {
     pub const fn outcome(self) -> Outcome {
         match self {
             Self::Denied
+            | Self::ClockSkew
+            | Self::SignatureExpired
             | Self::BucketNotFound
             | Self::Conflict
             | Self::Rejected
@@ -78,23 +98,19 @@ impl FaultKind {
 
     /// The code decides where it is one of those that say more than the status; everywhere else the status does.
     /// Source for the codes: <https://www.tencentcloud.com/document/product/436/7730>.
-    fn of(status: u16, code: Option<&str>) -> Self {
+    fn of(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
         match (status, code) {
             (_, Some("SlowDown" | "KmsFreqControl" | "RequestLimitExceeded")) | (429, _) => Self::Throttled,
             (500.., _) => Self::Unavailable,
             (300..=399, _) => Self::Redirected,
             (_, Some("NoSuchBucket")) => Self::BucketNotFound,
+            (_, Some("RequestTimeTooSkewed")) => Self::ClockSkew,
+            (_, Some("AccessDenied")) if message.is_some_and(|said| said.trim() == EXPIRED) => Self::SignatureExpired,
             (
                 _,
                 Some(
-                    "AccessDenied"
-                    | "AccessForbidden"
-                    | "ExpiredToken"
-                    | "InvalidAccessKeyId"
-                    | "NoProcessAuthority"
-                    | "RequestTimeTooSkewed"
-                    | "SignatureDoesNotMatch"
-                    | "UserNotBucketOwner",
+                    "AccessDenied" | "AccessForbidden" | "ExpiredToken" | "InvalidAccessKeyId" | "NoProcessAuthority"
+                    | WRONG_SIGNATURE | "UserNotBucketOwner",
                 ),
             )
             | (401 | 403, _) => Self::Denied,
@@ -117,10 +133,12 @@ impl Fault {
         let code = words.code.as_deref().and_then(FaultCode::read);
         Self {
             status,
-            kind: FaultKind::of(status, code.as_ref().map(FaultCode::as_str)),
+            kind: FaultKind::of(status, code.as_ref().map(FaultCode::as_str), words.message.as_deref()),
             code,
             request_id: header_request_id.or_else(|| words.request_id.as_deref().and_then(RequestId::read)),
             message: words.message.as_deref().map(sentence),
+            server_time: words.server_time.as_deref().and_then(server_time),
+            refused_signature: words.refused_signature,
         }
     }
 
@@ -153,6 +171,18 @@ impl Fault {
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
+
+    /// Cloud Infinite's time, which it tells with refusals that may come of the clock.
+    #[must_use]
+    pub fn server_time(&self) -> Option<Timestamp> {
+        self.server_time
+    }
+
+    /// What was verified instead of what we signed, if our signature is what is refused.
+    #[must_use]
+    pub fn refused_signature(&self) -> Option<&RefusedSignature> {
+        self.refused_signature.as_deref()
+    }
 }
 
 #[derive(Default)]
@@ -160,6 +190,8 @@ struct Words {
     code: Option<String>,
     message: Option<String>,
     request_id: Option<String>,
+    server_time: Option<String>,
+    refused_signature: Option<Box<RefusedSignature>>,
 }
 
 impl Words {
@@ -170,7 +202,15 @@ impl Words {
             return Self::default();
         };
         let text = |name| error.child_text(name).map(str::to_owned);
-        Self { code: text("Code"), message: text("Message"), request_id: text("RequestId") }
+        let refused_signature = (error.child_text("Code") == Some(WRONG_SIGNATURE))
+            .then(|| RefusedSignature::new(error.child_text("FormatString"), error.child_text("StringToSign")).into());
+        Self {
+            code: text("Code"),
+            message: text("Message"),
+            request_id: text("RequestId"),
+            server_time: text("ServerTime"),
+            refused_signature,
+        }
     }
 
     /// `{"Code","Message","RequestId"}` or `{"code","message","request_id"}`, the code a word or a number.
@@ -195,7 +235,10 @@ impl Words {
             Value::Number(number) => Some(number.to_string()),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         });
-        Self { code, message: error.message, request_id: error.request_id }
+        // This form shows nothing of what was verified.
+        let refused_signature =
+            (code.as_deref() == Some(WRONG_SIGNATURE)).then(|| RefusedSignature::new(None, None).into());
+        Self { code, message: error.message, request_id: error.request_id, refused_signature, ..Self::default() }
     }
 }
 
@@ -261,11 +304,39 @@ mod tests {
         assert_eq!(kind(503, "SlowDown"), FaultKind::Throttled);
         assert_eq!(kind(503, "ServiceUnavailable"), FaultKind::Unavailable);
         assert_eq!(kind(400, "ExpiredToken"), FaultKind::Denied);
-        assert_eq!(kind(403, "RequestTimeTooSkewed"), FaultKind::Denied);
+        assert_eq!(kind(403, "RequestTimeTooSkewed"), FaultKind::ClockSkew);
         assert_eq!(kind(404, "NoSuchBucket"), FaultKind::BucketNotFound);
         assert_eq!(kind(404, "NoSuchKey"), FaultKind::Rejected);
         assert_eq!(kind(409, "InvalidBucketState"), FaultKind::Conflict);
         assert_eq!(kind(400, "BadRquest"), FaultKind::Rejected);
+    }
+
+    #[test]
+    fn a_window_that_is_over_is_told_from_missing_rights_and_the_time_is_read() {
+        let expired = DOCUMENTED.replace("Access Denied.", "Request has expired");
+        let expired = expired.replace("<RequestId>", "<ServerTime>2019-04-09T03:39:20Z</ServerTime><RequestId>");
+        let fault = Fault::read(403, None, expired.as_bytes());
+        assert_eq!(
+            (fault.kind(), fault.server_time()),
+            (FaultKind::SignatureExpired, "2019-04-09T03:39:20Z".parse().ok())
+        );
+        let fault = Fault::read(403, None, expired.replace("20Z", "20").as_bytes());
+        assert_eq!((fault.kind(), fault.server_time()), (FaultKind::SignatureExpired, None));
+        let fault = Fault::read(400, None, expired.replace("AccessDenied", "ExpiredToken").as_bytes());
+        assert_eq!(fault.kind(), FaultKind::Denied);
+    }
+
+    #[test]
+    fn what_was_verified_is_kept_of_a_wrong_signature_alone_and_shown_nowhere() {
+        let nodes = "<StringToSign>sha1\n1;2\nmarker\n</StringToSign><FormatString>get\n/\n\nmarker</FormatString>";
+        let told = |code: &str| format!("<Error><Code>{code}</Code>{nodes}</Error>");
+        let fault = Fault::read(403, None, told("SignatureDoesNotMatch").as_bytes());
+        let kept = RefusedSignature::new(Some("get\n/\n\nmarker"), Some("sha1\n1;2\nmarker"));
+        assert_eq!((fault.kind(), fault.refused_signature()), (FaultKind::Denied, Some(&kept)));
+        assert!(!format!("{fault:?}").contains("marker"));
+        assert_eq!(Fault::read(403, None, told("AccessDenied").as_bytes()).refused_signature(), None);
+        let json = Fault::read(403, None, br#"{"Code":"SignatureDoesNotMatch","FormatString":"marker"}"#);
+        assert_eq!(json.refused_signature(), Some(&RefusedSignature::new(None, None)));
     }
 
     #[test]

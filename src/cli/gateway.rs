@@ -208,6 +208,7 @@ pub(super) fn snapshot(
         regions: Regions { buckets: config.ci.buckets.clone(), default: config.ci.default_region.clone() },
         upstream,
         signature_lifetime: config.ci.signature_lifetime,
+        max_clock_correction: config.ci.max_clock_correction,
         configuration,
     })
 }

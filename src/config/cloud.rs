@@ -62,6 +62,7 @@ pub(super) fn ci(table: &Table<'_>) -> Option<Ci> {
     let endpoint = endpoint(table);
     let lifetimes = Duration::from_secs(10)..=minutes(10);
     let signature_lifetime = table.duration("signature_lifetime", lifetimes);
+    let max_clock_correction = table.duration("max_clock_correction", Duration::ZERO..=minutes(24 * 60));
     let connect_timeout = table.duration("connect_timeout", Duration::from_millis(10)..=minutes(1));
     let response_timeout = table.duration("response_timeout", Duration::from_millis(100)..=minutes(5));
     let upstream = upstream::Settings {
@@ -69,7 +70,13 @@ pub(super) fn ci(table: &Table<'_>) -> Option<Ci> {
         connect_timeout: connect_timeout?,
         response_timeout: response_timeout?,
     };
-    Some(Ci { default_region, buckets: buckets?, upstream, signature_lifetime: signature_lifetime? })
+    Some(Ci {
+        default_region,
+        buckets: buckets?,
+        upstream,
+        signature_lifetime: signature_lifetime?,
+        max_clock_correction: max_clock_correction?,
+    })
 }
 
 /// A time-out that never comes is a mistake if somebody wrote it; if it is the default, nobody expects it.

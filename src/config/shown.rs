@@ -116,6 +116,7 @@ fn ci(ci: &Ci) -> Value {
         "default_region": ci.default_region.as_ref().map(ToString::to_string),
         "endpoint": ci.upstream.endpoint.as_ref().map(ToString::to_string),
         "signature_lifetime": show_duration(ci.signature_lifetime),
+        "max_clock_correction": show_duration(ci.max_clock_correction),
         "connect_timeout": show_duration(ci.upstream.connect_timeout),
         "response_timeout": show_duration(ci.upstream.response_timeout),
         "buckets": buckets,

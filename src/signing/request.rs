@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::canonical::escape;
-use super::{SigningError, Stages, View, Window};
+use super::{Diagnosis, RefusedSignature, SigningError, Stages, View, Window};
 use crate::credentials::Keys;
 
 /// The header for temporary keys' token on Cloud Infinite's hosts
@@ -36,25 +36,46 @@ impl Request {
     /// [`SigningError`] if the request has no canonical form or a value fits in no header.
     pub fn sign(self, keys: &Keys, window: Window) -> Result<SignedRequest, SigningError> {
         let mut headers = HeaderMap::with_capacity(4);
-        let mut signed = vec![(HOST.as_str(), self.host.as_str())];
-        if self.method != Method::GET {
-            // By hand: the HTTP client sends none for an empty body, and Cloud Infinite wants one on a POST.
-            signed.push((CONTENT_LENGTH.as_str(), "0"));
+        if self.has_length() {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         if let Some(token) = keys.token() {
-            signed.push((TOKEN, token));
             headers.insert(HeaderName::from_static(TOKEN), secret_value(TOKEN, token)?);
         }
-        let params: Vec<(&str, &str)> = self.params.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let view = View { method: self.method.as_str(), path: self.path, params: &params, headers: &signed };
-        let stages = Stages::compute(view, keys, window)?;
+        let stages = self.stages(keys, window)?;
         let authorization = stages.authorization(keys.secret_id()).to_string();
         headers.insert(AUTHORIZATION, secret_value("authorization", &authorization)?);
         let host = HeaderValue::try_from(self.host.as_str()).map_err(|_| SigningError::HeaderValue("host"))?;
         headers.insert(HOST, host);
-        let path_and_query = path_and_query(self.path, &params);
+        let path_and_query = path_and_query(self.path, &self.params());
         Ok(SignedRequest { method: self.method, host: self.host, path_and_query, headers })
+    }
+
+    /// What of this request, signed with `keys` for `window`, was verified as something else.
+    ///
+    /// # Errors
+    /// [`SigningError`] if it could not have been signed.
+    pub fn diagnose(&self, keys: &Keys, window: Window, theirs: &RefusedSignature) -> Result<Diagnosis, SigningError> {
+        self.stages(keys, window).map(|ours| Diagnosis::of(&ours, theirs))
+    }
+
+    fn stages(&self, keys: &Keys, window: Window) -> Result<Stages, SigningError> {
+        let mut headers = vec![(HOST.as_str(), self.host.as_str())];
+        if self.has_length() {
+            headers.push((CONTENT_LENGTH.as_str(), "0"));
+        }
+        headers.extend(keys.token().map(|token| (TOKEN, token)));
+        let view = View { method: self.method.as_str(), path: self.path, params: &self.params(), headers: &headers };
+        Stages::compute(view, keys, window)
+    }
+
+    /// By hand: the HTTP client sends none for an empty body, and Cloud Infinite wants one on a POST.
+    fn has_length(&self) -> bool {
+        self.method != Method::GET
+    }
+
+    fn params(&self) -> Vec<(&str, &str)> {
+        self.params.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
 }
 

@@ -27,6 +27,12 @@ impl Window {
         Self { from: now - BACKDATED_SECONDS, until: now.saturating_add(lifetime) }
     }
 
+    /// Whether a signature for this window holds at `moment`.
+    #[must_use]
+    pub fn holds(self, moment: Timestamp) -> bool {
+        (self.from..=self.until).contains(&moment.as_second())
+    }
+
     /// The first second in which the signature holds.
     #[must_use]
     pub fn from(self) -> i64 {

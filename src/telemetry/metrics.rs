@@ -113,6 +113,12 @@ metrics! {
         upstream_seconds: HistogramVec = "upstream_seconds" (&CALL_BUCKETS, &["operation"]);
         #[doc = " Attempts at Cloud Infinite, by what came of them."]
         upstream_attempts: IntCounterVec = "upstream_attempts_total" &["result"];
+        #[doc = " Seconds that Cloud Infinite's clock is ahead of ours, as its answers told last."]
+        clock_skew_seconds: IntGauge = "clock_skew_seconds" ();
+        #[doc = " Changes of what signatures are corrected by."]
+        clock_corrections: IntCounter = "clock_corrections_total" ();
+        #[doc = " Signatures that Cloud Infinite refused, by the likely cause."]
+        signature_diagnoses: IntCounterVec = "signature_diagnoses_total" &["cause"];
         #[doc = " Answers of the policy, by action and decision."]
         policy_decisions: IntCounterVec = "policy_decisions_total" &["action", "decision"];
         #[doc = " Decisions that the candidate policy would have made otherwise."]
@@ -258,6 +264,11 @@ impl Metrics {
     /// Counts a signature.
     pub fn signed(&self) {
         self.signatures.inc();
+    }
+
+    /// Counts a signature that was refused, by its likely cause.
+    pub fn signature_diagnosis(&self, cause: &'static str) {
+        self.signature_diagnoses.with_label_values(&[cause]).inc();
     }
 
     /// Counts an attempt to reload the configuration.

@@ -4,13 +4,14 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
+use http::header::{AGE, DATE, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 
 use super::SendError;
-use crate::ci::{LARGEST_ANSWER, Reply};
+use crate::ci::{LARGEST_ANSWER, Reply, http_date};
 
 /// The statuses of an answer (RFC 9110 section 15). A 101 that nobody asked for and a 999 say neither yes nor no.
 const FINAL_STATUSES: RangeInclusive<u16> = 200..=599;
@@ -23,6 +24,9 @@ pub struct Received {
     status: u16,
     request_id: Option<Box<str>>,
     retry_after: Option<Duration>,
+    date: Option<Timestamp>,
+    /// A cache has kept the answer for a while.
+    aged: bool,
     body: Bytes,
 }
 
@@ -40,6 +44,8 @@ impl Received {
             status: head.status.as_u16(),
             request_id: text(&head.headers, "x-ci-request-id").or_else(|| text(&head.headers, "x-cos-request-id")),
             retry_after: retry_after(&head.headers),
+            date: date(&head.headers),
+            aged: head.headers.contains_key(AGE),
             body: body.to_bytes(),
         })
     }
@@ -55,10 +61,21 @@ impl Received {
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
+
+    /// What o'clock it was at Cloud Infinite: its `Date`, else what the body `says`. `None` also if a cache has kept the
+    /// answer (RFC 9111 section 5.1): then both are of another time.
+    #[must_use]
+    pub fn told(&self, says: Option<Timestamp>) -> Option<Timestamp> {
+        if self.aged { None } else { self.date.or(says) }
+    }
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
     headers.get(name)?.to_str().ok().map(Into::into)
+}
+
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
 /// The form with a date is not read: it would put Cloud Infinite's clock into our answer.

@@ -35,7 +35,6 @@ async fn sent_once(world: &World, ask: &Ask) -> Answer {
 const UNAVAILABLE: (u16, Code) = (503, Code::UpstreamUnavailable);
 const UNREADABLE: (u16, Code) = (502, Code::UpstreamUnreadable);
 const REJECTED: (u16, Code) = (502, Code::UpstreamRejected);
-const DENIED: (u16, Code) = (502, Code::UpstreamDenied);
 
 /// A fault of the stand-in, what it becomes, and whether the create took effect all the same.
 type Row = (&'static str, (u16, Code), &'static str, Option<&'static str>, Option<(u16, Option<&'static str>)>, bool);
@@ -55,8 +54,6 @@ const FAULTS: &[Row] = &[
     ("empty", UNREADABLE, "unknown", None, Some((200, None)), true),
     ("plain-http-308", REJECTED, "rejected", None, Some((308, None)), false),
     ("json-error", REJECTED, "rejected", None, Some((400, Some("InvalidArgument"))), false),
-    ("skew:+600", DENIED, "rejected", None, Some((403, Some("AccessDenied"))), false),
-    ("skew:-600", DENIED, "rejected", None, Some((403, Some("RequestTimeTooSkewed"))), false),
 ];
 
 #[tokio::test]

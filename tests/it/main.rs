@@ -16,6 +16,7 @@ mod api_keys;
 mod authentication;
 mod bodies;
 mod client_address;
+mod clock;
 mod failed_authentications;
 mod faults;
 mod heads;
@@ -30,6 +31,7 @@ mod shadow;
 // the program itself
 mod check;
 mod dev;
+mod diagnosis;
 mod drain;
 mod https;
 mod key;

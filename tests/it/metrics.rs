@@ -6,6 +6,7 @@ use ci_gateway::api::Refusal;
 use ci_gateway::auth::Reason;
 use ci_gateway::ci::FaultKind;
 use ci_gateway::domain::{Action, Code};
+use ci_gateway::signing::Cause;
 use ci_gateway::telemetry::{CALL_BUCKETS, OVERHEAD_BUCKETS};
 use ci_gateway::upstream::SendError;
 
@@ -51,6 +52,7 @@ fn vocabulary() -> BTreeMap<&'static str, Vec<&'static str>> {
             ]
             .concat(),
         ),
+        ("cause", Cause::ALL.map(Cause::as_str).to_vec()),
         ("listener", vec!["business", "admin"]),
         ("event", vec!["accepted", "turned_away", "not_accepted", "failed_handshake", "refused_head", "unreadable"]),
         ("version", vec![env!("CARGO_PKG_VERSION")]),

@@ -139,6 +139,9 @@ fn fault_sentence(kind: FaultKind) -> &'static str {
         FaultKind::Denied => {
             "Cloud Infinite refuses the gateway's own key, signature or rights; this is not the caller's fault, its operator has to act"
         }
+        FaultKind::ClockSkew | FaultKind::SignatureExpired => {
+            "Cloud Infinite's clock and the gateway's differ too far; this is not the caller's fault, its operator has to act"
+        }
         FaultKind::BucketNotFound => {
             "Cloud Infinite does not know the bucket in this region: check its name and region"
         }
