@@ -35,6 +35,7 @@ mod diagnosis;
 mod drain;
 mod https;
 mod key;
+mod memory;
 mod mtls;
 mod policy;
 mod reload;

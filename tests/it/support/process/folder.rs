@@ -125,6 +125,14 @@ impl Folder {
         self.change("gateway.toml", "source = \"file\"\nfile = \"keys\"\n", "source = \"environment\"\n");
     }
 
+    /// Gives the folder and all that is in it to another user; only root can.
+    pub(crate) fn belongs_to(&self, user: u32) {
+        let files = fs::read_dir(self.0.path()).unwrap().map(|file| file.unwrap().path());
+        for path in files.chain([self.0.path().to_owned()]) {
+            std::os::unix::fs::chown(path, Some(user), Some(user)).unwrap();
+        }
+    }
+
     /// A token for `caller` that holds for an hour.
     pub(crate) fn token(&self, caller: &str) -> String {
         let claims = DevelopmentClaims {

@@ -36,9 +36,17 @@ impl Served {
         Self::start(program(&["serve", "--config", file]))
     }
 
-    /// Returns when both its listeners are open, which is when it says so.
+    /// `None` if the program may not be run as the user of `command`.
+    pub(crate) fn start_if_allowed(command: Command) -> Option<Self> {
+        Process::start_if_allowed(command).map(Self::serving)
+    }
+
     fn start(command: Command) -> Self {
-        let process = Process::start(command);
+        Self::serving(Process::start(command))
+    }
+
+    /// Returns when both its listeners are open, which is when it says so.
+    fn serving(process: Process) -> Self {
         let serving = process.stderr().find_line(|line| {
             let line: Value = serde_json::from_str(line).ok()?;
             (line["message"] == "serving").then_some(line)
