@@ -16,6 +16,7 @@ mod xml;
 
 pub use create_time::CreateTime;
 pub use fault::{Fault, FaultKind};
+pub use host::of_region as region_host;
 pub use operation::Operation;
 pub use request::request;
 pub use response::{Answer, Asked, Enrolment, Reply, Unserved, What, read};

@@ -3,6 +3,7 @@
 mod candidate;
 mod check;
 mod dev;
+mod doctor;
 mod gateway;
 mod harden;
 mod healthcheck;
@@ -46,6 +47,7 @@ enum Command {
     Dev(dev::DevArgs),
     Serve(serve::ServeArgs),
     Check(check::CheckArgs),
+    Doctor(doctor::DoctorArgs),
     Sign(sign::SignArgs),
     Verify(verify::VerifyArgs),
     Token(token::TokenArgs),
@@ -76,6 +78,7 @@ fn run(command: Command) -> ExitCode {
         Command::Dev(args) => on_runtime(dev::run(args)),
         Command::Serve(args) => on_runtime(serve::run(args)),
         Command::Check(args) => check::run(&args),
+        Command::Doctor(args) => on_runtime(doctor::run(args)),
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Token(args) => token::run(args),

@@ -44,6 +44,21 @@ pub struct Settings {
     pub response_timeout: Duration,
 }
 
+impl Settings {
+    /// What opens connections under these settings.
+    ///
+    /// # Errors
+    /// A [`Mistake`] if TLS is needed and the platform has no root certificates.
+    pub fn connector(&self) -> Result<Connector, Mistake> {
+        let time = self.connect_timeout;
+        if self.endpoint.as_ref().is_some_and(|endpoint| *endpoint.scheme() == Scheme::HTTP) {
+            Connector::plain(time)
+        } else {
+            Connector::tls(time, &Authorities::default(), "Cloud Infinite's certificate")
+        }
+    }
+}
+
 /// A pool of connections to Cloud Infinite.
 #[derive(Debug)]
 pub struct Upstream {
@@ -58,18 +73,11 @@ impl Upstream {
     /// # Errors
     /// A [`Mistake`] if TLS is needed and the platform has no root certificates.
     pub fn new(settings: &Settings) -> Result<Self, Mistake> {
-        let plain = settings.endpoint.as_ref().is_some_and(|endpoint| *endpoint.scheme() == Scheme::HTTP);
-        let time = settings.connect_timeout;
-        let connector = if plain {
-            Connector::plain(time)?
-        } else {
-            Connector::tls(time, &Authorities::default(), "Cloud Infinite's certificate")?
-        };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_IDLE_CONNECTIONS)
-            .build(connector);
+            .build(settings.connector()?);
         Ok(Self { client, endpoint: settings.endpoint.clone(), response_timeout: settings.response_timeout })
     }
 

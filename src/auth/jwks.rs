@@ -15,7 +15,7 @@ use rustls::crypto::aws_lc_rs::kx_group::SECP256R1;
 use super::json::{Json, Object};
 use super::jws::key_id;
 use super::keys::Key;
-use super::{Algorithm, roca};
+use super::{Algorithm, FetchSettings, roca};
 use crate::credentials::read_file;
 use crate::domain::{Mistake, Mistakes};
 
@@ -39,6 +39,23 @@ pub(super) struct KeySet {
     pub(super) keys: Vec<Key>,
     /// How many others there were.
     pub(super) skipped: usize,
+}
+
+impl FetchSettings {
+    /// Fetches the set once, and counts the keys in it that can be used with `algorithms`.
+    ///
+    /// # Errors
+    /// Every mistake: nobody answers, or what is answered is no set.
+    pub async fn fetch_once(&self, algorithms: &[Algorithm]) -> Result<usize, Mistakes> {
+        let source = fetch::Source::new(self, &fetch::authorities(self.ca_file.as_deref())?)?;
+        let place = self.url.to_string();
+        let unfetched = |why: fetch::Unfetched| {
+            Mistake::new(place.as_str(), why.to_string())
+                .hint("ask for jwks_url from this machine, as by curl; the other end has to prove itself")
+        };
+        let text = source.fetch().await.map_err(unfetched)?;
+        keys(&place, &text, algorithms).map(|set| set.keys.len())
+    }
 }
 
 /// The keys in the file at `path` that verify with one of the `allowed` algorithms, at least one.

@@ -14,7 +14,8 @@ pub(super) fn of_bucket(bucket: &Bucket, region: &Region) -> String {
 }
 
 /// The host of the calls that list buckets.
-pub(super) fn of_region(region: &Region) -> String {
+#[must_use]
+pub fn of_region(region: &Region) -> String {
     format!("ci.{region}.{DOMAIN}")
 }
 

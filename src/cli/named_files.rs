@@ -36,7 +36,8 @@ fn is_in_snapshot(file: &NamedFile) -> bool {
     }
 }
 
-fn mistakes_of(file: &NamedFile) -> Vec<Mistake> {
+/// Every mistake in one of them.
+pub(super) fn mistakes_of(file: &NamedFile) -> Vec<Mistake> {
     match file {
         NamedFile::IssuerKeys(keys, algorithms) => listed(keys.check(algorithms)),
         NamedFile::ApiKeys(file) => listed(ApiKeys::load(file)),
@@ -55,7 +56,7 @@ fn listed<T>(result: Result<T, Mistakes>) -> Vec<Mistake> {
 }
 
 /// Looks whether the audit file could be appended to, without making it.
-fn unwritable(file: &Path) -> Option<Mistake> {
+pub(super) fn unwritable(file: &Path) -> Option<Mistake> {
     let place = file.display().to_string();
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Its reader would take the end of our look for the end of all records.

@@ -11,12 +11,13 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ProtocolVersion, RootCertStore};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower::Service;
 
 use super::Authorities;
+use super::exchange::reasons;
 use crate::domain::Mistake;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -52,6 +53,17 @@ impl Connector {
         Self::with_roots(authorities.with_those_of_the_platform(peer)?, time, true)
     }
 
+    /// Connects as a request would, and hangs up: the version of TLS, or none for `http`.
+    ///
+    /// # Errors
+    /// Why no connection stands.
+    pub async fn dial(mut self, to: Uri) -> Result<Option<&'static str>, Box<str>> {
+        match self.call(to).await.map_err(|why| reasons(&*why))? {
+            MaybeHttpsStream::Http(_) => Ok(None),
+            MaybeHttpsStream::Https(stream) => Ok(stream.inner().get_ref().1.protocol_version().map(version)),
+        }
+    }
+
     fn with_roots(roots: RootCertStore, time: Duration, https_only: bool) -> Result<Self, Mistake> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -60,6 +72,10 @@ impl Connector {
         let builder = if https_only { builder.https_only() } else { builder.https_or_http() };
         Ok(Self { inner: builder.enable_http1().wrap_connector(tcp), time })
     }
+}
+
+fn version(version: ProtocolVersion) -> &'static str {
+    if version == ProtocolVersion::TLSv1_3 { "TLS 1.3" } else { "TLS 1.2" }
 }
 
 fn client_config(roots: RootCertStore) -> Result<ClientConfig, Mistake> {

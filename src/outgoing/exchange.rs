@@ -121,7 +121,7 @@ impl From<hyper::Error> for Unanswered {
 }
 
 /// An error and what it came from.
-fn reasons<'a>(why: &'a (dyn Error + 'static)) -> Box<str> {
+pub(super) fn reasons<'a>(why: &'a (dyn Error + 'static)) -> Box<str> {
     let chain = std::iter::successors(Some(why), |why: &&'a (dyn Error + 'static)| (*why).source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ").into()
 }

@@ -32,6 +32,7 @@ mod shadow;
 mod check;
 mod dev;
 mod diagnosis;
+mod doctor;
 mod drain;
 mod https;
 mod key;
