@@ -10,7 +10,9 @@ mod digest;
 mod journal;
 mod merkle;
 mod note;
+pub mod reading;
 mod record;
+pub mod verify;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -88,6 +88,7 @@ pub struct Sealed<'a> {
     seq: u64,
     prev: Digest,
     hash: Digest,
+    members: &'a [u8],
 }
 
 impl<'a> Sealed<'a> {
@@ -103,9 +104,12 @@ impl<'a> Sealed<'a> {
         let rest = sealed.strip_prefix(HEAD).ok_or(Unsealed::Form)?;
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (seq, rest) = rest.split_at_checked(digits).ok_or(Unsealed::Form)?;
-        let prev = rest.strip_prefix(PREV).and_then(|rest| rest.get(..64)).and_then(digest).ok_or(Unsealed::Form)?;
+        let (digits, rest) =
+            rest.strip_prefix(PREV).and_then(|rest| rest.split_at_checked(64)).ok_or(Unsealed::Form)?;
+        let prev = digest(digits).ok_or(Unsealed::Form)?;
+        let members = rest.strip_prefix(b"\",").ok_or(Unsealed::Form)?;
         let seq = std::str::from_utf8(seq).ok().and_then(|seq| seq.parse().ok()).ok_or(Unsealed::Form)?;
-        if Digest::of(&[sealed]) == hash { Ok(Self { line, seq, prev, hash }) } else { Err(Unsealed::Hash) }
+        if Digest::of(&[sealed]) == hash { Ok(Self { line, seq, prev, hash, members }) } else { Err(Unsealed::Hash) }
     }
 
     /// Its number in the log, from 0.
@@ -124,6 +128,12 @@ impl<'a> Sealed<'a> {
     #[must_use]
     pub fn hash(&self) -> Digest {
         self.hash
+    }
+
+    /// What it says, as JSON without the braces around it.
+    #[must_use]
+    pub fn members(&self) -> &'a [u8] {
+        self.members
     }
 
     /// The line, without its line end.

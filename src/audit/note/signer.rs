@@ -37,6 +37,11 @@ impl Signer {
         })
     }
 
+    #[cfg(test)]
+    pub(in crate::audit) fn of_seed(origin: &str, seed: [u8; 32]) -> Self {
+        Self::new(origin.parse().unwrap(), Ed25519KeyPair::from_seed_unchecked(&seed).unwrap()).unwrap()
+    }
+
     fn new(origin: Origin, key: Ed25519KeyPair) -> Option<Self> {
         let public = key.public_key().as_ref().try_into().ok()?;
         Some(Self { verifier: Verifier::new(Some(origin.clone()), public), origin, key })

@@ -1,0 +1,195 @@
+//! What a record says.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::BadLine;
+use crate::audit::{Digest, Sealed, Tree};
+
+/// What a record is about: the closed set of the member `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A file, or a process's part of it, begins.
+    Opened,
+    /// A request is about to be made.
+    Intent,
+    /// What came of a request.
+    Outcome,
+    /// What the tree is so far.
+    Checkpoint,
+    /// Something was made good before it went on.
+    Recovered,
+}
+
+impl Kind {
+    /// The kind of a record, told by the member that each begins with.
+    ///
+    /// # Errors
+    /// [`BadLine::UnknownType`], or [`BadLine::Form`] if it begins otherwise.
+    pub fn of(sealed: &Sealed<'_>) -> Result<Self, BadLine> {
+        let rest = sealed.members().strip_prefix(b"\"type\":\"").ok_or(BadLine::Form)?;
+        let word = rest.split(|byte| *byte == b'"').next().unwrap_or_default();
+        Ok(match word {
+            b"opened" => Self::Opened,
+            b"intent" => Self::Intent,
+            b"outcome" => Self::Outcome,
+            b"checkpoint" => Self::Checkpoint,
+            b"recovered" => Self::Recovered,
+            other => return Err(BadLine::UnknownType(String::from_utf8_lossy(other).into())),
+        })
+    }
+}
+
+/// A record, read.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// A file, or a process's part of it, begins.
+    Opened {
+        /// The name of the log.
+        log: String,
+        /// The tree before this record.
+        tree: TreeSeen,
+    },
+    /// A request is about to be made.
+    Intent(Asked),
+    /// What came of a request.
+    Outcome(Asked, Answered),
+    /// What the tree is so far.
+    Checkpoint {
+        /// The tree before this record.
+        tree: TreeSeen,
+        /// Its root.
+        root: Digest,
+    },
+    /// Something was made good before it went on.
+    Recovered {
+        /// When.
+        time: Timestamp,
+        /// What it was.
+        reason: String,
+    },
+}
+
+/// A tree as a record writes it down.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TreeSeen {
+    size: u64,
+    peaks: Vec<String>,
+}
+
+impl TreeSeen {
+    /// The tree, if there can be one like it.
+    #[must_use]
+    pub fn tree(&self) -> Option<Tree> {
+        let peaks = self.peaks.iter().map(|peak| peak.parse().ok()).collect::<Option<_>>()?;
+        Tree::from_peaks(self.size, peaks)
+    }
+}
+
+/// Who asked for what, as it stands in an intent and in an outcome.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Asked {
+    /// When it was written down.
+    pub time: Timestamp,
+    /// Our id of the request.
+    pub request_id: String,
+    /// The caller's name.
+    pub caller: String,
+    /// Who vouched for the name.
+    pub issuer: String,
+    /// The action in CAM's language.
+    pub action: String,
+    /// The bucket's full name.
+    pub bucket: String,
+    /// Its region.
+    pub region: String,
+    /// Whether nothing was to be sent in any case.
+    pub validate_only: bool,
+    /// `permit` or `denied`; `None` when the policy was not asked.
+    #[serde(default)]
+    pub decision: Option<String>,
+    /// The statement that decided.
+    #[serde(default)]
+    pub statement: Option<String>,
+    /// The fingerprint of the keys that it was signed with.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Answered {
+    /// The status of our answer.
+    pub status: u16,
+    /// Its code, or `ok`.
+    pub code: String,
+    /// What became of the call at Cloud Infinite.
+    pub outcome: String,
+    /// From the request's head to its answer; older records do not say it.
+    #[serde(default)]
+    pub duration_ms: Option<f64>,
+    /// What Cloud Infinite said.
+    #[serde(default)]
+    pub upstream: Option<UpstreamRead>,
+}
+
+/// What was seen of Cloud Infinite's answer.
+#[derive(Clone, Debug, Deserialize)]
+pub struct UpstreamRead {
+    /// The HTTP status.
+    pub status: u16,
+    /// The word for the fault.
+    pub code: Option<String>,
+    /// Cloud Infinite's id of the request.
+    pub request_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct OpenedMembers {
+    log: String,
+    tree: TreeSeen,
+}
+
+#[derive(Deserialize)]
+struct CheckpointMembers {
+    #[serde(flatten)]
+    tree: TreeSeen,
+    root: String,
+}
+
+#[derive(Deserialize)]
+struct RecoveredMembers {
+    time: Timestamp,
+    reason: String,
+}
+
+impl Entry {
+    /// Reads what a record says. Members that it does not know are those of a later version, and passed over.
+    ///
+    /// # Errors
+    /// [`BadLine`] for another type, and for a member that is missing or not what it should be.
+    pub fn read(sealed: &Sealed<'_>) -> Result<Self, BadLine> {
+        let line = sealed.line();
+        Ok(match Kind::of(sealed)? {
+            Kind::Opened => {
+                let OpenedMembers { log, tree } = members(line)?;
+                Self::Opened { log, tree }
+            }
+            Kind::Intent => Self::Intent(members(line)?),
+            Kind::Outcome => Self::Outcome(members(line)?, members(line)?),
+            Kind::Checkpoint => {
+                let CheckpointMembers { tree, root } = members(line)?;
+                let root = root.parse().map_err(|why| BadLine::Members(format!("`root`: {why}").into()))?;
+                Self::Checkpoint { tree, root }
+            }
+            Kind::Recovered => {
+                let RecoveredMembers { time, reason } = members(line)?;
+                Self::Recovered { time, reason }
+            }
+        })
+    }
+}
+
+fn members<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, BadLine> {
+    serde_json::from_slice(line).map_err(|why| BadLine::Members(why.to_string().into()))
+}
