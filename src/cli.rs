@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod audit;
 mod candidate;
 mod check;
 mod dev;
@@ -10,6 +11,7 @@ mod healthcheck;
 mod key;
 mod looks;
 mod named_files;
+mod paper;
 mod policy;
 mod policy_file;
 mod problems;
@@ -53,6 +55,7 @@ enum Command {
     Token(token::TokenArgs),
     Key(key::KeyArgs),
     Policy(policy::PolicyArgs),
+    Audit(audit::AuditArgs),
     StandIn(stand_in::StandInArgs),
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -84,6 +87,7 @@ fn run(command: Command) -> ExitCode {
         Command::Token(args) => token::run(args),
         Command::Key(args) => key::run(&args),
         Command::Policy(args) => policy::run(&args),
+        Command::Audit(args) => audit::run(args),
         Command::StandIn(args) => on_runtime(stand_in::run(args)),
         Command::Healthcheck(args) => healthcheck::run(&args),
     }

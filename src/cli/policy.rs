@@ -4,7 +4,6 @@ mod check;
 mod diff;
 mod explain;
 mod options;
-mod paper;
 mod test;
 mod who_can;
 
@@ -49,7 +48,7 @@ fn unreadable(mistakes: Mistakes, json: bool) -> ExitCode {
     let mistakes = mistakes.into_vec();
     if json {
         let mistakes: Vec<Value> = mistakes.iter().map(problems::as_json).collect();
-        return paper::print(&format!("{}\n", json!({ "ok": false, "mistakes": mistakes })), Status::BadUsage);
+        return super::paper::print(&format!("{}\n", json!({ "ok": false, "mistakes": mistakes })), Status::BadUsage);
     }
     problems::tell(&mistakes);
     Status::BadUsage.into()

@@ -29,6 +29,7 @@ mod routes;
 mod shadow;
 
 // the program itself
+mod audit_commands;
 mod check;
 mod dev;
 mod diagnosis;

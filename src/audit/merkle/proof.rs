@@ -30,6 +30,18 @@ impl Grove {
         self.before.size() + u64::try_from(self.leaves.len()).unwrap_or(u64::MAX)
     }
 
+    /// How many of them are known.
+    #[must_use]
+    pub fn known(&self) -> u64 {
+        self.size() - self.before.size()
+    }
+
+    /// The root of the first `size` leaves, if it can be told.
+    #[must_use]
+    pub fn root(&self, size: u64) -> Option<Digest> {
+        (size > 0 && size <= self.size()).then(|| self.node(0, size)).flatten()
+    }
+
     /// The digest of a leaf, if it is known.
     #[must_use]
     pub fn leaf(&self, index: u64) -> Option<Digest> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::paper::{Cell, Ink, Paper, print};
+use crate::cli::paper::{Cell, Ink, Paper, print};
 use crate::cli::policy_file::PolicyFile;
 use crate::cli::problems::{self, counted};
 use crate::cli::status::Status;

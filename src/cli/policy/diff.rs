@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::paper::{Cell, Ink, Paper, print};
 use super::unreadable;
+use crate::cli::paper::{Cell, Ink, Paper, print};
 use crate::cli::policy_file::PolicyFile;
 use crate::cli::status::Status;
 use crate::domain::{Action, Mistakes};

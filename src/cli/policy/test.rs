@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::paper::{Cell, Ink, Paper, print};
 use super::{part_as_json, place};
+use crate::cli::paper::{Cell, Ink, Paper, print};
 use crate::cli::policy_file::PolicyFile;
 use crate::cli::problems::counted;
 use crate::cli::status::Status;

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::options::Options;
-use super::paper::{Cell, Ink, Paper, print};
 use super::unreadable;
+use crate::cli::paper::{Cell, Ink, Paper, print};
 use crate::cli::policy_file::PolicyFile;
 use crate::cli::status::Status;
 use crate::domain::{Action, Bucket, Mistakes, Region};

@@ -1,4 +1,4 @@
-//! What the policy commands print on: columns that line up, and colour where a terminal shows it.
+//! What commands for people print on: columns that line up, and colour where a terminal shows it.
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;

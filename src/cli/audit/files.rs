@@ -1,0 +1,213 @@
+//! The files that a command reads: those of the log, those of its checkpoints, the public key.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::audit::Verifier;
+use crate::audit::reading::Lines;
+use crate::audit::verify::{Finding, Log, Notes, in_order};
+use crate::cli::problems;
+use crate::cli::status::{Status, complain};
+use crate::config::Config;
+use crate::credentials::{open_regular, read_text};
+use crate::domain::{Mistake, Mistakes};
+
+/// Large enough to read a file at the speed of its disk.
+const BUFFER: usize = 256 * 1024;
+/// What takes longer is told how far it is.
+const QUIET: Duration = Duration::from_secs(2);
+const LARGEST_KEY: u64 = 64 * 1024;
+
+/// Which log.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct LogArgs {
+    /// The files of the log; rotated ones too, in any order
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The configuration file, which names the log if no FILE does
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// What the log is held against.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct CheckpointArgs {
+    /// A file of signed checkpoints; without it, FILE.checkpoints is read where there is one [may stand several times]
+    #[arg(long, value_name = "FILE")]
+    checkpoints: Vec<PathBuf>,
+    /// What they are signed with: a key as `ci-gateway audit key` prints it, or a PEM file
+    #[arg(long, value_name = "KEY|FILE")]
+    public_key: Option<String>,
+}
+
+/// Why a command cannot do its work.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// Options or a configuration.
+    Usage(Mistakes),
+    /// A file.
+    Unread(String),
+}
+
+impl Problem {
+    /// Tells it, and gives the status that goes with it.
+    pub(super) fn tell(self) -> ExitCode {
+        match self {
+            Self::Usage(mistakes) => {
+                problems::tell(&mistakes.into_vec());
+                Status::BadUsage.into()
+            }
+            Self::Unread(what) => complain(Status::Failure, what),
+        }
+    }
+}
+
+impl From<Mistake> for Problem {
+    fn from(mistake: Mistake) -> Self {
+        Self::Usage(mistake.into())
+    }
+}
+
+impl From<Mistakes> for Problem {
+    fn from(mistakes: Mistakes) -> Self {
+        Self::Usage(mistakes)
+    }
+}
+
+impl From<crate::audit::verify::Unread> for Problem {
+    fn from(unread: crate::audit::verify::Unread) -> Self {
+        Self::Unread(unread.to_string())
+    }
+}
+
+/// A log that can be read.
+pub(super) type Opened = Log<BufReader<Watched>>;
+
+impl LogArgs {
+    /// The configuration, if one is named.
+    pub(super) fn config(&self) -> Result<Option<Config>, Problem> {
+        Ok(self.config.as_deref().map(Config::load).transpose()?)
+    }
+
+    /// The files that are named, or the one that `config` names.
+    pub(super) fn paths(&self, config: Option<&Config>) -> Result<Vec<PathBuf>, Problem> {
+        if !self.files.is_empty() {
+            return Ok(self.files.clone());
+        }
+        let file = config.and_then(|config| config.audit.file.clone()).ok_or_else(|| {
+            let hint = "name the files of the log, or a configuration whose `[audit] file` does";
+            Mistake::new("command line", "no file of the audit log is named").hint(hint)
+        })?;
+        Ok(vec![file])
+    }
+}
+
+/// The log in `paths`, in its order.
+pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<Opened>, Problem> {
+    let progress = Rc::new(Progress::default());
+    let mut logs = Vec::new();
+    for path in paths {
+        let (file, metadata) = open_regular(path).map_err(|why| unread(path, &why))?;
+        progress.of.set(progress.of.get() + metadata.len());
+        let watched = Watched { file, progress: Rc::clone(&progress) };
+        let lines = Lines::new(BufReader::with_capacity(BUFFER, watched));
+        logs.push(Log { name: path.display().to_string(), lines });
+    }
+    Ok(in_order(logs)?)
+}
+
+fn unread(path: &Path, why: &io::Error) -> Problem {
+    Problem::Unread(format!("{}: cannot be read: {why}", path.display()))
+}
+
+/// The checkpoints that a log is held against.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    pub(super) notes: Notes,
+    /// Those that are none.
+    pub(super) findings: Vec<Finding>,
+    /// The files that they stand in.
+    pub(super) files: Vec<PathBuf>,
+    /// Whether a public key was given, so that their signatures hold.
+    pub(super) verified: bool,
+}
+
+impl CheckpointArgs {
+    /// Reads those of the log in `paths`.
+    pub(super) fn read(&self, paths: &[PathBuf]) -> Result<Checkpoints, Problem> {
+        let verifier = self.public_key.as_deref().map(verifier).transpose()?;
+        let files = if self.checkpoints.is_empty() { beside(paths) } else { self.checkpoints.clone() };
+        let (mut notes, mut findings) = (Notes::default(), Vec::new());
+        for path in &files {
+            let (file, _) = open_regular(path).map_err(|why| unread(path, &why))?;
+            let name = path.display().to_string();
+            let read = notes.read(&name, BufReader::with_capacity(BUFFER, file), verifier.as_ref(), &mut findings);
+            read.map_err(|why| unread(path, &why))?;
+        }
+        Ok(Checkpoints { notes, findings, files, verified: verifier.is_some() })
+    }
+}
+
+/// The files of checkpoints that are there.
+fn beside(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let beside = paths.iter().map(|path| {
+        let mut name = path.clone().into_os_string();
+        name.push(".checkpoints");
+        PathBuf::from(name)
+    });
+    beside.filter(|path| path.exists()).collect()
+}
+
+fn verifier(text: &str) -> Result<Verifier, Problem> {
+    if let Ok(verifier) = text.parse() {
+        return Ok(verifier);
+    }
+    let place = || format!("--public-key {text}");
+    let file = read_text(Path::new(text), LARGEST_KEY)
+        .map_err(|why| Mistake::new(place(), format!("is no key, and no file that can be read: {why}")))?;
+    let verifier = file.trim().parse().or_else(|_| Verifier::from_pem(file.as_bytes()));
+    Ok(verifier.map_err(|why| Mistake::new(place(), why.to_string()))?)
+}
+
+/// How much of all files was read.
+#[derive(Debug, Default)]
+struct Progress {
+    of: Cell<u64>,
+    read: Cell<u64>,
+    told: Cell<Option<Instant>>,
+}
+
+/// A file that tells on the terminal how far it is, if it takes long.
+#[derive(Debug)]
+pub(super) struct Watched {
+    file: File,
+    progress: Rc<Progress>,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.progress.went_on(read as u64);
+        Ok(read)
+    }
+}
+
+impl Progress {
+    fn went_on(&self, by: u64) {
+        self.read.set(self.read.get() + by);
+        let now = Instant::now();
+        let Some(told) = self.told.get() else { return self.told.set(Some(now)) };
+        if now.duration_since(told) < QUIET || !io::stderr().is_terminal() {
+            return;
+        }
+        self.told.set(Some(now));
+        let percent = self.read.get().saturating_mul(100).checked_div(self.of.get()).unwrap_or(100);
+        // Whoever does not see it misses nothing.
+        let _told = write!(io::stderr(), "\r{percent} % read\x1b[K\r");
+    }
+}

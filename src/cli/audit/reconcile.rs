@@ -1,0 +1,209 @@
+//! `ci-gateway audit reconcile`: what became of the calls of which the log does not say it.
+
+mod question;
+
+use std::collections::HashMap;
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::files::{LogArgs, Problem, open};
+use super::moment::Moment;
+use super::requests::{Request, each_request};
+use crate::audit::reading::Asked;
+use crate::cli::paper::{Cell, Ink, Paper, print};
+use crate::cli::problems;
+use crate::cli::status::Status;
+use crate::config::Config;
+use crate::domain::{Action, Bucket, Mistake, Outcome, Region, Verb};
+use question::{Inquirer, Said};
+
+/// List the calls of which it is not known whether they took effect, and ask Cloud Infinite what is so now.
+///
+/// These are intents without an outcome, and outcomes `unknown`, of creates and deletes. It asks by GET alone, with the
+/// gateway's own keys and without a policy: not a caller asks, but the operator who holds the keys. Intents younger than the
+/// request time-out are left out, as their requests may still be running. Exit status: 0 nothing to reconcile, 2 something,
+/// 1 a file cannot be read, 64 bad usage.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct ReconcileArgs {
+    #[command(flatten)]
+    log: LogArgs,
+    /// Only those from then on: RFC 3339, a day in UTC, or so long ago, such as `2h`
+    #[arg(long, value_name = "TIME")]
+    since: Option<Moment>,
+    /// Ask nobody: only list them
+    #[arg(long)]
+    offline: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: ReconcileArgs) -> ExitCode {
+    match reconciled(&args, Timestamp::now()).await {
+        Ok((calls, mistakes)) => {
+            let status = if calls.is_empty() && mistakes.is_empty() { Status::Fine } else { Status::SaidNo };
+            let text = if args.json {
+                calls.iter().map(|call| format!("{}\n", call.as_json())).collect()
+            } else {
+                for_people(&calls, Paper::new())
+            };
+            let printed = print(&text, status);
+            if !mistakes.is_empty() {
+                problems::tell(&mistakes);
+            }
+            printed
+        }
+        Err(problem) => problem.tell(),
+    }
+}
+
+/// A create or a delete that may have taken effect, and what is so now.
+struct OpenCall {
+    request: Request,
+    action: Action,
+    place: Place,
+    /// Whether a later call of the log changed the same: then what is so now says nothing about this one.
+    overtaken: bool,
+    said: Option<Said>,
+}
+
+/// What a call changes.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Place {
+    bucket: Bucket,
+    region: Region,
+}
+
+async fn reconciled(args: &ReconcileArgs, now: Timestamp) -> Result<(Vec<OpenCall>, Vec<Mistake>), Problem> {
+    let config = args.log.config()?.ok_or_else(|| {
+        Mistake::new("command line", "`--config` is missing")
+            .hint("it names the keys to ask with and the request time-out")
+    })?;
+    let since = args.since.map(|since| since.from(now));
+    let (mut calls, mistakes) = open_calls(&args.log, &config, since, now)?;
+    if !args.offline && !calls.is_empty() {
+        let inquirer = Inquirer::new(&config)?;
+        for call in &mut calls {
+            let said =
+                inquirer.ask(call.action.service(), &call.place.bucket, &call.place.region, Timestamp::now()).await;
+            call.said = Some(said);
+        }
+    }
+    Ok((calls, mistakes))
+}
+
+fn open_calls(
+    log: &LogArgs,
+    config: &Config,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(Vec<OpenCall>, Vec<Mistake>), Problem> {
+    let running_since = now.checked_sub(config.server.request_timeout).unwrap_or(Timestamp::MIN);
+    let (mut calls, mut changed) = (Vec::new(), HashMap::new());
+    let mistakes = each_request(
+        &mut open(&log.paths(Some(config))?)?,
+        |asked| !asked.validate_only,
+        |request| {
+            let Some((action, place)) = changes(&request.asked) else { return };
+            match request.answered.as_ref().map(|answered| answered.outcome.as_str()) {
+                Some(outcome) if outcome == Outcome::Applied.as_str() => {
+                    changed.insert((action.service(), place), request.asked.time);
+                }
+                Some(outcome) if outcome != Outcome::Unknown.as_str() => {}
+                None if request.time() > running_since => {}
+                Some(_) | None if since.is_some_and(|since| request.time() < since) => {}
+                Some(_) | None => calls.push(OpenCall { request, action, place, overtaken: false, said: None }),
+            }
+        },
+    )?;
+    for call in &mut calls {
+        let later = changed.get(&(call.action.service(), call.place.clone()));
+        call.overtaken = later.is_some_and(|later| *later > call.request.asked.time);
+    }
+    calls.sort_by_key(|call| call.request.time());
+    Ok((calls, mistakes))
+}
+
+/// What it would have changed; a call that reads, or that no gateway can have made, changes nothing.
+fn changes(asked: &Asked) -> Option<(Action, Place)> {
+    let action: Action = asked.action.parse().ok().filter(|action: &Action| action.verb() != Verb::Describe)?;
+    Some((action, Place { bucket: asked.bucket.parse().ok()?, region: asked.region.parse().ok()? }))
+}
+
+impl OpenCall {
+    /// What can be said about it now.
+    fn verdict(&self) -> &'static str {
+        match (&self.said, self.action.verb()) {
+            (None, _) => "not asked",
+            (Some(Said::CannotTell(_)), _) => "cannot tell",
+            (Some(Said::Enabled(_) | Said::NotEnabled), _) if self.overtaken => "overtaken by a later call",
+            (Some(Said::Enabled(_)), Verb::Create) | (Some(Said::NotEnabled), Verb::Delete) => "apparently applied",
+            (Some(Said::NotEnabled), Verb::Create) | (Some(Said::Enabled(_)), Verb::Delete) => "apparently not applied",
+            // Reading changes nothing; `changes` takes no such call.
+            (Some(Said::Enabled(_) | Said::NotEnabled), Verb::Describe) => "nothing to apply",
+        }
+    }
+
+    fn now_is(&self) -> String {
+        match &self.said {
+            None => String::new(),
+            Some(Said::Enabled(None)) => "enabled".to_owned(),
+            Some(Said::Enabled(Some(since))) => format!("enabled since {since}"),
+            Some(Said::NotEnabled) => "not enabled".to_owned(),
+            Some(Said::CannotTell(why)) => why.clone(),
+        }
+    }
+
+    fn as_json(&self) -> Value {
+        let asked = &self.request.asked;
+        let enabled = match &self.said {
+            Some(Said::Enabled(_)) => Some(true),
+            Some(Said::NotEnabled) => Some(false),
+            Some(Said::CannotTell(_)) | None => None,
+        };
+        json!({
+            "time": self.request.time(),
+            "request_id": asked.request_id,
+            "caller": asked.caller,
+            "action": asked.action,
+            "bucket": asked.bucket,
+            "region": asked.region,
+            "outcome": self.request.answered.as_ref().map(|answered| &answered.outcome),
+            "enabled": enabled,
+            "now": self.now_is(),
+            "verdict": self.verdict(),
+        })
+    }
+}
+
+fn for_people(calls: &[OpenCall], paper: Paper) -> String {
+    if calls.is_empty() {
+        return "nothing to reconcile: every create and delete has an outcome that is known\n".to_owned();
+    }
+    let titles = ["time", "request", "caller", "action", "bucket", "region", "now", "verdict"];
+    let titles = titles.map(|title| (Ink::Dim, title.to_owned())).to_vec();
+    let rows: Vec<Vec<Cell>> = [titles].into_iter().chain(calls.iter().map(row)).collect();
+    paper.table(&rows)
+}
+
+fn row(call: &OpenCall) -> Vec<Cell> {
+    let asked = &call.request.asked;
+    let ink = if call.overtaken || !matches!(call.said, Some(Said::Enabled(_) | Said::NotEnabled)) {
+        Ink::Yellow
+    } else {
+        Ink::Plain
+    };
+    let plain = |text: &str| (Ink::Plain, super::visible(text));
+    vec![
+        plain(&call.request.time().to_string()),
+        plain(&asked.request_id),
+        plain(&asked.caller),
+        plain(&asked.action),
+        plain(&asked.bucket),
+        plain(&asked.region),
+        plain(&call.now_is()),
+        (ink, call.verdict().to_owned()),
+    ]
+}

@@ -1,0 +1,113 @@
+//! The requests of a log: each intent joined with what came of it.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::BufRead;
+
+use jiff::Timestamp;
+
+use super::files::Problem;
+use crate::audit::reading::{Answered, Asked, BadLine, Entry};
+use crate::audit::verify::{Log, Unread};
+use crate::domain::Mistake;
+
+/// A request, as far as the log knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    /// Who asked for what: of the outcome, or of the intent if there is none.
+    pub(super) asked: Asked,
+    /// When the intent was written; `None` if there was none, as nothing was permitted.
+    pub(super) intended: Option<Timestamp>,
+    /// What came of it, and when that was written.
+    pub(super) answered: Option<Answered>,
+}
+
+impl Request {
+    /// When it was first written down.
+    pub(super) fn time(&self) -> Timestamp {
+        self.intended.unwrap_or(self.asked.time)
+    }
+}
+
+/// Ids of requests may come from callers, so an id alone does not tell requests apart.
+#[derive(PartialEq, Eq, Hash)]
+struct Key([Box<str>; 6]);
+
+impl Key {
+    fn of(asked: &Asked) -> Self {
+        let Asked { request_id, caller, issuer, action, bucket, region, .. } = asked;
+        Self([request_id, caller, issuer, action, bucket, region].map(|text| text.as_str().into()))
+    }
+}
+
+/// Joins records as they come.
+#[derive(Default)]
+pub(super) struct Requests {
+    open: HashMap<Key, VecDeque<Asked>>,
+}
+
+impl Requests {
+    /// The request that `entry` ends, if it ends one.
+    fn take(&mut self, entry: Entry) -> Option<Request> {
+        match entry {
+            Entry::Intent(asked) => {
+                self.open.entry(Key::of(&asked)).or_default().push_back(asked);
+                None
+            }
+            Entry::Outcome(asked, answered) => {
+                let intended = self.intent_of(&asked).map(|intent| intent.time);
+                Some(Request { asked, intended, answered: Some(answered) })
+            }
+            Entry::Opened { .. } | Entry::Checkpoint { .. } | Entry::Recovered { .. } => None,
+        }
+    }
+
+    fn intent_of(&mut self, asked: &Asked) -> Option<Asked> {
+        let key = Key::of(asked);
+        let waiting = self.open.get_mut(&key)?;
+        let first = waiting.pop_front();
+        if waiting.is_empty() {
+            self.open.remove(&key);
+        }
+        first
+    }
+
+    /// Those of which nothing came.
+    fn unanswered(self) -> impl Iterator<Item = Request> {
+        self.open.into_values().flatten().map(|asked| Request { intended: Some(asked.time), asked, answered: None })
+    }
+}
+
+/// Gives every request in `logs` that `wanted` takes to `each`, ended ones first; lines that cannot be read are returned.
+pub(super) fn each_request<R: BufRead>(
+    logs: &mut [Log<R>],
+    wanted: impl Fn(&Asked) -> bool,
+    mut each: impl FnMut(Request),
+) -> Result<Vec<Mistake>, Problem> {
+    let (mut requests, mut mistakes) = (Requests::default(), Vec::new());
+    for log in logs {
+        loop {
+            let line = log.lines.advance().map_err(|why| Unread { name: log.name.clone(), why })?;
+            let Some(line) = line else { break };
+            let entry = line.sealed().and_then(|sealed| Entry::read(&sealed));
+            match entry {
+                Ok(entry) if is_wanted(&entry, &wanted) => requests.take(entry).into_iter().for_each(&mut each),
+                Ok(_) => {}
+                Err(bad) => mistakes.push(mistake(&log.name, line.number(), &bad)),
+            }
+        }
+    }
+    requests.unanswered().for_each(each);
+    Ok(mistakes)
+}
+
+fn is_wanted(entry: &Entry, wanted: impl Fn(&Asked) -> bool) -> bool {
+    match entry {
+        Entry::Intent(asked) | Entry::Outcome(asked, _) => wanted(asked),
+        Entry::Opened { .. } | Entry::Checkpoint { .. } | Entry::Recovered { .. } => false,
+    }
+}
+
+fn mistake(name: &str, line: u64, bad: &BadLine) -> Mistake {
+    let line = usize::try_from(line).unwrap_or(usize::MAX);
+    Mistake::new(name, bad.to_string()).at_line(line).hint("`ci-gateway audit verify` tells more")
+}

@@ -1,0 +1,292 @@
+//! `ci-gateway audit …`, on logs that are sealed here a second time, from the description of the form alone.
+
+mod log;
+
+use std::fs;
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ci_gateway::audit::{Digest, Tree, is_consistent, is_included, leaf};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::support::process::{Call, Cloud, Ended, Folder, Process, SMART_AUDIO, Served, program, run};
+use log::{Asked, Log, Outcome};
+
+const DAY: &str = "2026-11-21";
+
+/// A day's work: alice enables a bucket, bob may not, and a checkpoint is made.
+fn yesterday() -> Log {
+    let mut log = Log::new();
+    log.opened("new");
+    let alice = Asked::new("first-request", "alice", "ci:CreateAsrBucket").at(&format!("{DAY}T10:00:00Z"));
+    log.intent(&alice);
+    log.outcome(&alice.at(&format!("{DAY}T10:00:01Z")), Outcome::applied());
+    let bob = Asked::new("bobs-request", "bob", "ci:DeleteAsrBucket").at(&format!("{DAY}T11:00:00Z"));
+    log.outcome(&bob.denied(), Outcome::forbidden());
+    log.checkpoint();
+    log
+}
+
+fn folder_with(log: &Log) -> Folder {
+    let folder = Folder::without_cloud();
+    folder.write("audit.jsonl", &log.text());
+    folder.write("audit.jsonl.checkpoints", log.notes());
+    folder.write_secret("checkpoint.key", &log.key());
+    folder
+}
+
+fn audit(folder: &Folder, arguments: &[&str]) -> Ended {
+    let mut command: Command = program(&[]);
+    command.arg("audit").args(arguments).current_dir(folder.path(""));
+    Process::start(command).ended()
+}
+
+fn object(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+#[test]
+fn a_log_in_order_is_said_to_be_with_all_that_was_not_looked_at() {
+    let folder = folder_with(&yesterday());
+    let key = audit(&folder, &["key", "checkpoint.key", "--name", log::ORIGIN]).expect(0).stdout;
+    let whole = audit(&folder, &["verify", "audit.jsonl", "--public-key", key.trim()]).expect(0);
+    assert!(
+        whole.stdout.starts_with("in order: records 0 to 4 of the log \"example.com/audit\", held against 1 signed"),
+        "{whole:?}"
+    );
+    assert!(whole.stdout.contains("not checked: 1 records after the newest checkpoint"), "{whole:?}");
+    folder.write("key.txt", &key);
+    audit(&folder, &["verify", "audit.jsonl", "--public-key", "key.txt"]).expect(0);
+    let trusting = audit(&folder, &["verify", "--config", "gateway.toml"]).expect(0);
+    assert!(trusting.stdout.contains("not checked: no --public-key"), "{trusting:?}");
+    fs::remove_file(folder.path("audit.jsonl.checkpoints")).unwrap();
+    let alone = object(&audit(&folder, &["verify", "audit.jsonl", "--json"]).expect(0));
+    assert_eq!((&alone["ok"], &alone["ends"], &alone["checkpoints"]["agreed"]), (&true.into(), &5.into(), &0.into()));
+    assert!(alone["not_checked"][0].as_str().unwrap().contains("no checkpoints"), "{alone}");
+}
+
+/// Row 115.
+#[test]
+fn a_byte_of_yesterday_a_lost_line_and_a_cut_are_told_by_their_line() {
+    let log = yesterday();
+    let folder = folder_with(&log);
+    let told = |text: &str| {
+        folder.write("audit.jsonl", text);
+        let json = audit(&folder, &["verify", "audit.jsonl", "--json"]).expect(2);
+        let finding = object(&json)["findings"][0].clone();
+        let people = audit(&folder, &["verify", "audit.jsonl"]).expect(2).stdout;
+        let place = format!("{}:{}", finding["place"].as_str().unwrap(), finding["line"]);
+        assert!(people.starts_with(&format!("wrong: {place}: ")) && people.contains("\n  hint: "), "{people}");
+        (place, finding["what"].as_str().unwrap().to_owned())
+    };
+    let (place, what) = told(&log.text().replace("bobs-request", "eves-request"));
+    assert!(place == "audit.jsonl:4" && what.contains("were changed"), "{place} {what}");
+    let lines: Vec<String> = log.text().split_inclusive('\n').map(str::to_owned).collect();
+    let (place, what) = told(&[&lines[..2], &lines[3..]].concat().concat());
+    assert!(place == "audit.jsonl:3" && what.contains("records 2 to 2 are missing"), "{place} {what}");
+    let (place, what) = told(&lines[..3].concat());
+    assert!(place == "audit.jsonl:4" && what.contains("covers 4 records and the files hold only 3"), "{place} {what}");
+    let (place, what) = told(log.text().trim_end());
+    assert!(place == "audit.jsonl:5" && what.contains("ends within this line"), "{place} {what}");
+}
+
+#[test]
+fn what_cannot_be_read_and_what_cannot_be_meant_have_their_own_exit_status() {
+    let folder = folder_with(&yesterday());
+    assert!(audit(&folder, &["verify", "none.jsonl"]).expect(1).stderr.contains("none.jsonl"));
+    assert!(audit(&folder, &["verify", "audit.jsonl", "--checkpoints", "none"]).expect(1).stderr.contains("none"));
+    assert!(audit(&folder, &["verify"]).expect(64).stderr.contains("no file of the audit log is named"));
+    let key = audit(&folder, &["verify", "audit.jsonl", "--public-key", "policy.toml"]).expect(64);
+    assert!(key.stderr.contains("not an Ed25519 public key"), "{key:?}");
+    assert!(audit(&folder, &["verify", "--config", "none.toml"]).expect(64).stderr.contains("none.toml"));
+    let other = Log::with_key().key();
+    folder.write_secret("other.key", &other);
+    let key = audit(&folder, &["key", "other.key", "--name", log::ORIGIN]).expect(0).stdout;
+    let refused = audit(&folder, &["verify", "audit.jsonl", "--public-key", key.trim()]).expect(2);
+    assert!(refused.stdout.contains("is not signed with the private half"), "{refused:?}");
+    assert!(audit(&folder, &["key", "policy.toml"]).expect(64).stderr.contains("policy.toml"));
+    assert!(audit(&folder, &["key", "other.key", "--name", "two words"]).expect(64).stderr.contains("--name"));
+}
+
+#[test]
+fn who_enabled_a_bucket_and_when_is_one_command() {
+    let folder = folder_with(&yesterday());
+    let bucket = ["show", "audit.jsonl", "--bucket", "test-1234567890", "--action", "ci:CreateAsrBucket"];
+    let shown = audit(&folder, &bucket).expect(0).stdout;
+    let lines: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 2, "{shown}");
+    assert_eq!(lines[1][..3], ["2026-11-21T10:00:00Z", "alice", "ci:CreateAsrBucket"], "{shown}");
+    assert!(lines[1].contains(&"applied") && lines[1].contains(&"ci-request-1"), "{shown}");
+    let all = audit(&folder, &["show", "--config", "gateway.toml", "--json"]).expect(0).stdout;
+    let rows: Vec<Value> = all.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(
+        (&rows[0]["caller"], &rows[0]["outcome"], &rows[0]["took_ms"]),
+        (&"alice".into(), &"applied".into(), &12.5.into())
+    );
+    assert_eq!((&rows[1]["caller"], &rows[1]["decision"]), (&"bob".into(), &"denied".into()));
+}
+
+#[test]
+fn requests_are_shown_by_every_filter_and_a_filter_that_nothing_can_meet_is_a_mistake() {
+    let mut log = yesterday();
+    log.intent(&Asked::new("lost-request", "carol", "ci:CreateMediaBucket").at("2026-11-22T10:00:00Z"));
+    let folder = folder_with(&log);
+    let ids = |arguments: &[&str]| -> Vec<String> {
+        let shown = audit(&folder, &[&["show", "audit.jsonl", "--json"], arguments].concat()).expect(0).stdout;
+        let id = |line: &str| serde_json::from_str::<Value>(line).unwrap()["request_id"].as_str().unwrap().to_owned();
+        shown.lines().map(id).collect()
+    };
+    assert_eq!(ids(&[]), ["first-request", "bobs-request", "lost-request"]);
+    assert_eq!(ids(&["--caller", "bob"]), ["bobs-request"]);
+    assert_eq!(ids(&["--request-id", "lost-request"]), ["lost-request"]);
+    assert_eq!(ids(&["--outcome", "none"]), ["lost-request"]);
+    assert_eq!(ids(&["--since", "2026-11-22"]), ["lost-request"]);
+    assert_eq!(ids(&["--until", "2026-11-21T11:00:00Z"]), ["first-request"]);
+    assert_eq!(ids(&["--limit", "2"]), ["bobs-request", "lost-request"]);
+    assert_eq!(audit(&folder, &["show", "audit.jsonl", "--caller", "eve"]).expect(0).stdout, "no such request\n");
+    for (arguments, expected) in [
+        (["--action", "ci:CreateAsrBuckt"], "did you mean `ci:CreateAsrBucket`?"),
+        (["--outcome", "aplied"], "did you mean `applied`?"),
+        (["--bucket", "NoBucket"], "--bucket"),
+        (["--since", "yesterday"], "2027-01-31"),
+    ] {
+        let ended = audit(&folder, &[["show", "audit.jsonl"], arguments].concat()).expect(64);
+        assert!(ended.stderr.contains(expected), "{ended:?}");
+    }
+}
+
+#[test]
+fn lines_that_cannot_be_read_are_told_and_the_others_are_shown() {
+    let log = yesterday();
+    let folder = folder_with(&log);
+    folder.write("audit.jsonl", &log.text().replace("bobs-request", "eves\u{1b}[2Jrequest"));
+    let ended = audit(&folder, &["show", "audit.jsonl"]).expect(2);
+    assert!(ended.stdout.contains("alice") && !ended.stdout.contains("bob"), "{ended:?}");
+    assert!(ended.stderr.contains("audit.jsonl:4: the bytes of this record were changed"), "{ended:?}");
+    let mut hostile = Log::new();
+    hostile.opened("new");
+    hostile.outcome(
+        &Asked::new("request-id", "eve\\u001b[2J", "ci:CreateAsrBucket").at("2026-11-22T10:00:00Z"),
+        Outcome::applied(),
+    );
+    folder.write("audit.jsonl", &hostile.text());
+    let shown = audit(&folder, &["show", "audit.jsonl"]).expect(0).stdout;
+    assert!(shown.contains("eve\u{fffd}[2J") && !shown.contains('\u{1b}'), "{shown:?}");
+}
+
+#[test]
+fn a_proof_needs_nothing_but_the_checkpoint_and_the_record() {
+    let log = yesterday();
+    let folder = folder_with(&log);
+    let digest = |value: &Value| -> Digest {
+        let bytes: [u8; 32] = STANDARD.decode(value.as_str().unwrap()).unwrap().try_into().unwrap();
+        bytes.into()
+    };
+    let proof = object(&audit(&folder, &["prove", "audit.jsonl", "--seq", "2"]).expect(0));
+    let path: Vec<Digest> = proof["proof"].as_array().unwrap().iter().map(digest).collect();
+    let text = log.text();
+    let record = leaf(text.lines().nth(2).unwrap().as_bytes());
+    assert_eq!((&proof["index"], &proof["size"], digest(&proof["leaf"])), (&2.into(), &4.into(), record));
+    assert!(log.notes().contains(proof["root"].as_str().unwrap()));
+    assert!(is_included(&record, 2, 4, &digest(&proof["root"]), &path));
+    let proof = object(&audit(&folder, &["prove", "audit.jsonl", "--from", "3"]).expect(0));
+    let path: Vec<Digest> = proof["proof"].as_array().unwrap().iter().map(digest).collect();
+    let mut old = Tree::default();
+    text.lines().take(3).for_each(|line| old.append(line.as_bytes()));
+    assert!(is_consistent(3, &old.root(), 4, &digest(&proof["root"]), &path));
+    // The checkpoint itself is the newest record, and no checkpoint covers it yet.
+    let beyond = audit(&folder, &["prove", "audit.jsonl", "--seq", "4"]).expect(1);
+    assert!(beyond.stderr.contains("covers those before 4"), "{beyond:?}");
+    audit(&folder, &["prove", "audit.jsonl"]).expect(64);
+    folder.change("audit.jsonl", "bobs-request", "eves-request");
+    assert!(audit(&folder, &["prove", "audit.jsonl", "--seq", "1"]).expect(2).stderr.contains("audit.jsonl:4"));
+}
+
+/// A cloud in which Smart Audio is on for the test's bucket, and a folder with an audit log of its own.
+fn enabled() -> (Cloud, Folder) {
+    let cloud = Cloud::start();
+    let served = Folder::of(&cloud);
+    served.change("gateway.toml", "file = \"audit.jsonl\"", "");
+    let gateway = Served::from(&served);
+    Call::post(SMART_AUDIO).token(&served.token("alice")).make(gateway.address()).unwrap().expect(200);
+    let folder = Folder::of(&cloud);
+    (cloud, folder)
+}
+
+#[test]
+fn what_became_of_calls_without_a_known_outcome_is_asked_of_the_cloud_by_get_alone() {
+    let (cloud, folder) = enabled();
+    let mut log = Log::new();
+    log.opened("new");
+    let asked = |id: &str, action: &str| Asked::new(id, "alice", action).at("2026-11-22T09:00:00Z");
+    log.intent(&asked("create-lost", "ci:CreateAsrBucket"));
+    log.intent(&asked("create-other", "ci:CreateMediaBucket"));
+    log.intent(&asked("delete-unknown", "ci:DeleteAsrBucket"));
+    log.outcome(&asked("delete-unknown", "ci:DeleteAsrBucket"), Outcome::unknown());
+    log.intent(&asked("only-read", "ci:DescribeAsrBuckets"));
+    log.intent(&asked("answered-one", "ci:CreateDocProcessBucket"));
+    log.outcome(&asked("answered-one", "ci:CreateDocProcessBucket"), Outcome::applied());
+    log.intent(&Asked::new("in-progress", "alice", "ci:CreateAsrBucket").at(&Timestamp::now().to_string()));
+    folder.write("audit.jsonl", &log.text());
+    let before = cloud.requests().len();
+    let listed = audit(&folder, &["reconcile", "--config", "gateway.toml", "--offline", "--json"]).expect(2);
+    assert_eq!((listed.stdout.lines().count(), cloud.requests().len()), (3, before));
+    let ended = audit(&folder, &["reconcile", "--config", "gateway.toml", "--json"]).expect(2);
+    let rows: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let verdicts: Vec<_> =
+        rows.iter().map(|row| (row["request_id"].as_str().unwrap(), row["verdict"].as_str().unwrap())).collect();
+    let expected = [
+        ("create-lost", "apparently applied"),
+        ("create-other", "apparently not applied"),
+        ("delete-unknown", "apparently not applied"),
+    ];
+    assert!(expected.iter().all(|one| verdicts.contains(one)) && verdicts.len() == 3, "{verdicts:?}");
+    let asked = cloud.requests().split_off(before);
+    assert!(asked.len() == 3 && asked.iter().all(|request| &*request.method == "GET"), "{asked:?}");
+    let people = audit(&folder, &["reconcile", "--config", "gateway.toml"]).expect(2).stdout;
+    assert!(people.contains("enabled since 20") && people.contains("not enabled"), "{people}");
+}
+
+#[test]
+fn what_a_later_call_has_changed_cannot_be_told_any_more() {
+    let (_cloud, folder) = enabled();
+    let mut log = Log::new();
+    log.opened("new");
+    let asked = |id: &str, at: &str| Asked::new(id, "alice", "ci:CreateAsrBucket").at(at);
+    log.intent(&asked("lost-request", "2026-11-22T09:00:00Z"));
+    log.outcome(&asked("later-request", "2026-11-22T09:10:00Z"), Outcome::applied());
+    folder.write("audit.jsonl", &log.text());
+    let ended = audit(&folder, &["reconcile", "--config", "gateway.toml", "--json"]).expect(2);
+    assert_eq!(object(&ended)["verdict"], "overtaken by a later call");
+}
+
+#[test]
+fn with_nothing_to_reconcile_nobody_is_asked() {
+    let (cloud, folder) = enabled();
+    folder.write("audit.jsonl", &yesterday().text());
+    let before = cloud.requests().len();
+    let ended = audit(&folder, &["reconcile", "--config", "gateway.toml"]).expect(0);
+    assert!(ended.stdout.starts_with("nothing to reconcile"), "{ended:?}");
+    let mut log = Log::new();
+    log.opened("new");
+    let hour_ago = Timestamp::now() - SignedDuration::from_hours(1);
+    log.intent(&Asked::new("lost-request", "alice", "ci:CreateAsrBucket").at(&hour_ago.to_string()));
+    folder.write("audit.jsonl", &log.text());
+    audit(&folder, &["reconcile", "--config", "gateway.toml", "--since", "30m"]).expect(0);
+    assert_eq!(cloud.requests().len(), before);
+    assert!(run(&["audit", "reconcile", &folder.path_text("audit.jsonl")]).expect(64).stderr.contains("--config"));
+}
+
+#[test]
+fn a_cloud_that_cannot_be_asked_is_no_answer() {
+    let folder = Folder::without_cloud();
+    let mut log = Log::new();
+    log.opened("new");
+    log.intent(&Asked::new("lost-request", "alice", "ci:CreateAsrBucket").at("2026-11-22T09:00:00Z"));
+    folder.write("audit.jsonl", &log.text());
+    let told = object(&audit(&folder, &["reconcile", "--config", "gateway.toml", "--json"]).expect(2));
+    assert_eq!((&told["verdict"], &told["enabled"]), (&"cannot tell".into(), &Value::Null));
+}
