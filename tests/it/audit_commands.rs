@@ -166,6 +166,12 @@ fn lines_that_cannot_be_read_are_told_and_the_others_are_shown() {
     let ended = audit(&folder, &["show", "audit.jsonl"]).expect(2);
     assert!(ended.stdout.contains("alice") && !ended.stdout.contains("bob"), "{ended:?}");
     assert!(ended.stderr.contains("audit.jsonl:4: the bytes of this record were changed"), "{ended:?}");
+    folder.write("noise.txt", &"noise\n".repeat(30));
+    let noise = audit(&folder, &["show", "noise.txt"]).expect(2).stderr;
+    assert!(
+        noise.contains("noise.txt:20: ") && noise.contains("has 10 more lines") && noise.lines().count() == 22,
+        "{noise}"
+    );
     let mut hostile = Log::new();
     hostile.opened("new");
     hostile.outcome(

@@ -77,13 +77,42 @@ impl Requests {
     }
 }
 
+/// So many bad lines are told one by one.
+const TOLD: usize = 20;
+
+/// Lines that cannot be read; a file that is no log at all does not flood the terminal.
+#[derive(Default)]
+struct BadLines {
+    told: Vec<Mistake>,
+    more: u64,
+}
+
+impl BadLines {
+    fn add(&mut self, name: &str, line: u64, bad: &BadLine) {
+        if self.told.len() == TOLD {
+            self.more += 1;
+        } else {
+            let line = usize::try_from(line).unwrap_or(usize::MAX);
+            let mistake = Mistake::new(name, bad.to_string()).at_line(line);
+            self.told.push(mistake.hint("`ci-gateway audit verify` tells more"));
+        }
+    }
+
+    fn finish(mut self) -> Vec<Mistake> {
+        if self.more > 0 {
+            self.told.push(Mistake::new("the log", format!("has {} more lines that cannot be read", self.more)));
+        }
+        self.told
+    }
+}
+
 /// Gives every request in `logs` that `wanted` takes to `each`, ended ones first; lines that cannot be read are returned.
 pub(super) fn each_request<R: BufRead>(
     logs: &mut [Log<R>],
     wanted: impl Fn(&Asked) -> bool,
     mut each: impl FnMut(Request),
 ) -> Result<Vec<Mistake>, Problem> {
-    let (mut requests, mut mistakes) = (Requests::default(), Vec::new());
+    let (mut requests, mut bad_lines) = (Requests::default(), BadLines::default());
     for log in logs {
         loop {
             let line = log.lines.advance().map_err(|why| Unread { name: log.name.clone(), why })?;
@@ -92,12 +121,12 @@ pub(super) fn each_request<R: BufRead>(
             match entry {
                 Ok(entry) if is_wanted(&entry, &wanted) => requests.take(entry).into_iter().for_each(&mut each),
                 Ok(_) => {}
-                Err(bad) => mistakes.push(mistake(&log.name, line.number(), &bad)),
+                Err(bad) => bad_lines.add(&log.name, line.number(), &bad),
             }
         }
     }
     requests.unanswered().for_each(each);
-    Ok(mistakes)
+    Ok(bad_lines.finish())
 }
 
 fn is_wanted(entry: &Entry, wanted: impl Fn(&Asked) -> bool) -> bool {
@@ -105,9 +134,4 @@ fn is_wanted(entry: &Entry, wanted: impl Fn(&Asked) -> bool) -> bool {
         Entry::Intent(asked) | Entry::Outcome(asked, _) => wanted(asked),
         Entry::Opened { .. } | Entry::Checkpoint { .. } | Entry::Recovered { .. } => false,
     }
-}
-
-fn mistake(name: &str, line: u64, bad: &BadLine) -> Mistake {
-    let line = usize::try_from(line).unwrap_or(usize::MAX);
-    Mistake::new(name, bad.to_string()).at_line(line).hint("`ci-gateway audit verify` tells more")
 }
