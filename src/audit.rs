@@ -1,11 +1,12 @@
 //! The record of what was asked for and what came of it.
 //!
-//! Every permitted request leaves a line of intent before anything goes upstream, and every authenticated request a
-//! finished line after its answer is known, also when the work panics. Lines are appended to a file and handed to
-//! the operating system before the request goes on. They are not yet synced to the disk, chained or signed:
-//! a crash of the machine (not of the process) can lose the last of them.
+//! Every permitted request leaves an intent before anything goes upstream, and every authenticated request an outcome
+//! before its answer, also when the work panics. Both are durable (synced to the disk, many at once) before the request
+//! goes on. Records hang together by their digests ([`Position`]) and are the leaves of a Merkle tree ([`Tree`]), over
+//! all starts and all files of a log.
 
 mod chain;
+mod copy;
 mod digest;
 mod journal;
 mod merkle;
@@ -15,33 +16,72 @@ mod record;
 pub mod verify;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 pub use chain::{Misplaced, Position, Sealed, Unsealed};
 pub use digest::{Digest, NotADigest};
+pub use journal::{Claim, Counts, Trouble};
 pub use merkle::{Grove, Tree, is_consistent, is_included, leaf, parent};
 pub use note::{BadNote, Checkpoint, InvalidKey, InvalidOrigin, LONGEST_NOTE, Origin, Signer, Verifier};
-pub use record::{Finished, Record, Request, UpstreamSeen};
+pub use record::{Finished, Kind, LONGEST_LINE, Record, Request, UpstreamSeen};
 
 use crate::domain::Mistake;
 use crate::policy::Permit;
-use journal::Journal;
-use record::Line;
-
-/// A disk that takes longer for a line is taken for one that hangs.
-const PATIENCE: Duration = Duration::from_secs(1);
+use journal::{Health, Journal, Waiting};
 
 /// Where the record goes, and what happens when it cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The file that records are appended to; without one there is the finished line of the log, and no intent.
-    pub file: Option<PathBuf>,
+    /// Where records go; without one there is the finished line of the log, and no intent.
+    pub sink: Option<Sink>,
     /// What to do with a request whose intent cannot be written.
     pub on_failure: OnFailure,
+    /// The name of the log.
+    pub name: String,
+    /// Whether a record counts only when the disk has it, and not already when the operating system has.
+    pub sync: bool,
+    /// Bytes of disk space that are taken ahead.
+    pub reserve: u64,
+    /// How often the log says what its tree is.
+    pub checkpoints: Checkpoints,
 }
+
+/// Where records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// To a file.
+    File(PathBuf),
+    /// To standard output alone.
+    Stdout,
+    /// To a file, and a copy to standard output, which loses lines if nobody reads it.
+    Both(PathBuf),
+}
+
+impl Sink {
+    /// The file, if there is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&PathBuf> {
+        match self {
+            Self::File(file) | Self::Both(file) => Some(file),
+            Self::Stdout => None,
+        }
+    }
+}
+
+/// How often the log says what its tree is, if anything was written since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// After so many records.
+    pub records: u64,
+    /// After so long.
+    pub interval: Duration,
+}
+
+/// Told of each commit: how many records it made durable, and how long that took.
+pub type OnCommit = Box<dyn Fn(usize, Duration) + Send>;
 
 /// What to do with a request whose intent cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +92,7 @@ pub enum OnFailure {
     Serve,
 }
 
-/// The audit file, or its absence.
+/// The audit, or its absence.
 #[derive(Debug)]
 pub struct Audit {
     journal: Option<Journal>,
@@ -60,24 +100,31 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Opens the file for appending, readable by its owner alone.
+    /// Opens what the settings name, a file readable by its owner alone, and goes on where its log ends. `on_commit` is
+    /// called by the thread that writes.
     ///
     /// # Errors
-    /// A [`Mistake`] that names the file if it cannot be opened.
-    pub fn open(settings: &Settings) -> Result<Self, Mistake> {
-        let journal = settings.file.as_deref().map(Journal::open).transpose()?;
+    /// A [`Mistake`] that names the file if it cannot be opened and read, or another process writes it. A file that can
+    /// be opened and not written is no mistake: the audit then [refuses](Self::refuses), and goes on trying.
+    pub fn open(settings: &Settings, on_commit: OnCommit) -> Result<Self, Mistake> {
+        let journal = settings.sink.as_ref().map(|sink| Journal::open(settings, sink, on_commit)).transpose()?;
         Ok(Self { journal, on_failure: settings.on_failure })
     }
 
+    /// Space for the outcome of a request, which is claimed before its intent; `None` where nothing is written.
+    #[must_use]
+    pub fn claim(&self) -> Option<Claim> {
+        self.journal.as_ref().map(Journal::claim)
+    }
+
     /// Writes down that `request` is about to be made under `permit`; waits for the disk until `deadline`, and no longer
-    /// than a second.
+    /// than a second. Whoever asks holds a [`Self::claim`], so that there is space for the outcome too.
     ///
     /// # Errors
     /// [`Unwritten`] if the line could not be written and the settings say to refuse then.
     pub async fn intent(&self, permit: Permit, request: &Request<'_>, deadline: Instant) -> Result<Intent, Unwritten> {
         if let Some(journal) = &self.journal {
-            let deadline = deadline.min(Instant::now() + PATIENCE);
-            let written = journal.write(Line::intent(request, &permit).to_json(), deadline).await;
+            let written = journal.intent(Record::intent(request, &permit), deadline).await;
             match (written, self.on_failure) {
                 (Ok(()), _) => {}
                 (Err(unwritten), OnFailure::Refuse) => return Err(unwritten),
@@ -89,28 +136,40 @@ impl Audit {
         Ok(Intent { permit })
     }
 
-    /// Writes down what came of a request. It cannot be refused any more, so it does not wait and does not fail:
-    /// a line that cannot be written is an error in the log and counted.
-    pub fn finished(&self, request: &Request<'_>, finished: &Finished<'_>) {
-        if let Some(journal) = &self.journal
-            && let Err(unwritten) = journal.post(Line::finished(request, finished).to_json())
-        {
-            tracing::error!(error = %unwritten, request_id = request.request_id, "audit line not written");
+    /// Hands over what came of a request, which cannot be refused any more; the answer waits for it by
+    /// [`Handed::settled`].
+    pub fn finished(&self, request: &Request<'_>, finished: &Finished<'_>, claim: Option<Claim>) -> Handed {
+        let outcome = |journal: &Journal| journal.post(Record::outcome(request, finished), claim);
+        Handed(self.journal.as_ref().map(outcome))
+    }
+
+    /// Tells that the file may have been renamed away; if so, the log goes on in a new one.
+    pub fn look(&self) {
+        if let Some(journal) = &self.journal {
+            journal.look();
         }
     }
 
-    /// Whether requests would be refused because the last line did not go through. Asking is also what finds out that
-    /// the file can be written again: it leaves a line of type `probe` there.
+    /// Whether requests would be refused because nothing can be recorded.
     #[must_use]
-    pub fn refuses(&self, now: Timestamp) -> bool {
-        let writable = self.journal.as_ref().is_none_or(|journal| journal.is_writable(|| record::probe(now)));
-        !writable && self.on_failure == OnFailure::Refuse
+    pub fn refuses(&self) -> bool {
+        self.on_failure == OnFailure::Refuse && self.trouble().is_some()
     }
 
-    /// Lines that could not be written since the process began.
+    /// Why nothing can be recorded, and since when; `None` while all is well.
     #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.journal.as_ref().map_or(0, Journal::failures)
+    pub fn trouble(&self) -> Option<Arc<Trouble>> {
+        self.health().and_then(Health::trouble)
+    }
+
+    /// What was counted since the process began.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.health().map(Health::counts).unwrap_or_default()
+    }
+
+    fn health(&self) -> Option<&Health> {
+        self.journal.as_ref().map(Journal::health)
     }
 }
 
@@ -127,7 +186,25 @@ impl Intent {
     }
 }
 
+/// An outcome that was handed over. It is written also if nobody waits for it.
+#[derive(Debug)]
+pub struct Handed(Option<Result<Waiting, Unwritten>>);
+
+impl Handed {
+    /// Waits until it is durable, at most a second.
+    ///
+    /// # Errors
+    /// [`Unwritten`]; it may be written later.
+    pub async fn settled(self) -> Result<(), Unwritten> {
+        match self.0 {
+            Some(Ok(waiting)) => waiting.settled().await,
+            Some(Err(unwritten)) => Err(unwritten),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A line could not be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the audit file cannot be written: {0}")]
+#[error("the audit cannot be written: {0}")]
 pub struct Unwritten(Box<str>);

@@ -6,6 +6,7 @@
 //! what there is. Nothing here opens a file other than the configuration itself.
 
 mod auth;
+mod audit_section;
 mod cloud;
 mod document;
 mod environment;
@@ -221,7 +222,7 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
     let credentials = cloud::credentials(&root.table("credentials"));
     let ci_table = root.table("ci");
     let ci = cloud::ci(&ci_table);
-    let audit = sections::audit(&root.table("audit"));
+    let audit = audit_section::audit(&root.table("audit"));
     let limits = sections::limits(&root.table("limits"));
     let watch_interval = sections::watch_interval(&root.table("reload"));
     let log_format = sections::log_format(&root.table("telemetry"));

@@ -4,4 +4,4 @@ mod logging;
 mod metrics;
 
 pub use logging::{LogFormat, start_logging};
-pub use metrics::{CALL_BUCKETS, KeySetSeen, Metrics, OVERHEAD_BUCKETS};
+pub use metrics::{AuditSeen, CALL_BUCKETS, KeySetSeen, Metrics, OVERHEAD_BUCKETS};

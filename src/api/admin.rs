@@ -11,7 +11,6 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use tower::Service;
@@ -20,7 +19,7 @@ use super::error::{Ended, Error};
 use super::request_id::RequestId;
 use super::route::only_look;
 use super::shared::Shared;
-use super::{Refusal, Shadow, Unready, answer, clock, problem};
+use super::{Refusal, Shadow, answer, clock, problem};
 use crate::auth::KeySetState;
 use crate::domain::{Code, Mistake, Mistakes};
 use crate::telemetry::Metrics;
@@ -103,21 +102,21 @@ impl Admin {
 
     /// `?verbose` names every check; the word and the status are the same without it.
     fn readiness(&self, query: Option<&str>) -> Response<Full<Bytes>> {
-        let ready = self.shared.ready(Timestamp::now());
+        let ready = self.shared.ready();
         let (status, word) = match ready {
             Ok(()) => (StatusCode::OK, "ready"),
             Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why.as_str()),
         };
         let verbose = query
             .is_some_and(|query| query.split('&').any(|part| matches!(part, "verbose" | "verbose=1" | "verbose=true")));
-        let checks = if verbose { self.checks(ready) } else { String::new() };
+        let checks = if verbose { self.checks() } else { String::new() };
         text(status, format!("{checks}{word}\n"))
     }
 
-    fn checks(&self, ready: Result<(), Unready>) -> String {
+    fn checks(&self) -> String {
         let snapshot = self.shared.snapshot();
         let keys = snapshot.credentials.missing().map(ToString::to_string);
-        let audit = (ready == Err(Unready::NoAudit)).then(|| "the last line could not be written".to_owned());
+        let audit = self.shared.audit().trouble().map(|trouble| format!("since {:.0}: {}", trouble.since, trouble.why));
         let candidate = candidate(&snapshot.candidate);
         let reload = self.shared.failed_reload().map(|failed| failed.to_string());
         let drain = self.shared.is_draining().then(|| "the process is about to stop".to_owned());

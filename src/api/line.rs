@@ -37,12 +37,12 @@ where
     let mut trail = Trail::begin(Arc::clone(&shared), id.clone(), Came { peer, client }, sent);
     match steps(&shared, request, &mut trail).await {
         Ok((response, outcome, code)) => {
-            trail.served(response.status(), code, outcome);
+            trail.served(response.status(), code, outcome).await;
             response
         }
         Err(error) => {
             let response = problem::response(&error, &method, &id);
-            trail.failed(&error);
+            trail.failed(&error).await;
             response
         }
     }
@@ -64,7 +64,7 @@ where
         Route::OpenApi => Ok((answer::openapi(), Outcome::NotSent, None)),
         Route::Problem(code) => Ok((answer::problem_page(code), Outcome::NotSent, None)),
         Route::Health => {
-            let ready = shared.ready(trail.now());
+            let ready = shared.ready();
             Ok((answer::health(ready), Outcome::NotSent, ready.err().map(Unready::code)))
         }
     }
@@ -159,7 +159,8 @@ fn decide(
 }
 
 /// Step 6. That caller and target are known is what makes a permit, so there is always a request to write down.
-async fn intend(shared: &Shared, permit: Permit, trail: &Trail) -> Result<Intent, Error> {
+async fn intend(shared: &Shared, permit: Permit, trail: &mut Trail) -> Result<Intent, Error> {
+    trail.claim = shared.audit().claim();
     let request = trail.audit_request().ok_or(Error::Ended(Ended::Unsent))?;
     shared.audit().intent(permit, &request, trail.deadline()).await.map_err(Error::Audit)
 }

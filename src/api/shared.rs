@@ -279,16 +279,16 @@ impl Shared {
         self.in_force.load().generation
     }
 
-    /// Whether the process can serve at `now`.
+    /// Whether the process can serve.
     ///
     /// # Errors
     /// Why not.
-    pub fn ready(&self, now: Timestamp) -> Result<(), Unready> {
+    pub fn ready(&self) -> Result<(), Unready> {
         if self.is_draining() {
             Err(Unready::Draining)
         } else if self.snapshot().credentials.missing().is_some() {
             Err(Unready::NoKeys)
-        } else if self.audit.refuses(now) {
+        } else if self.audit.refuses() {
             Err(Unready::NoAudit)
         } else {
             Ok(())

@@ -13,7 +13,7 @@ use super::error::{Ended, Error};
 use super::request_id::RequestId;
 use super::route::Target;
 use super::shared::Shared;
-use crate::audit::{self, Finished, UpstreamSeen};
+use crate::audit::{self, Claim, Finished, Handed, UpstreamSeen};
 use crate::ci::{self, FaultCode};
 use crate::credentials::Generation;
 use crate::domain::{Action, Caller, Code, Outcome};
@@ -38,6 +38,8 @@ pub(super) struct Trail {
     pub(super) policy: Option<Box<str>>,
     /// Our keys that the call is signed with.
     pub(super) keys: Option<Arc<Generation>>,
+    /// Space in the audit for the outcome, once there is an intent.
+    pub(super) claim: Option<Claim>,
     /// The generation of the configuration that the request is judged by.
     generation: i64,
     sent: Sent,
@@ -111,6 +113,7 @@ impl Trail {
             statement: None,
             policy: None,
             keys: None,
+            claim: None,
             generation: 0,
             sent,
             call: Call::default(),
@@ -150,6 +153,7 @@ impl Trail {
             request_id: self.id.as_str(),
             at: self.now(),
             caller,
+            client_ip: self.came.client,
             operation: target.operation,
             bucket: &target.bucket,
             region: &target.region,
@@ -184,13 +188,15 @@ impl Trail {
         self.call.seen = Some(UpstreamSeen { status, code: None, request_id });
     }
 
-    /// Tells that the request was served; `code` is for pages whose answer is that all is not well.
-    pub(super) fn served(mut self, status: StatusCode, code: Option<Code>, outcome: Outcome) {
-        self.tell(status, code, outcome, None);
+    /// Tells that the request was served, and returns when that is on record; `code` is for pages whose answer is that
+    /// all is not well.
+    pub(super) async fn served(mut self, status: StatusCode, code: Option<Code>, outcome: Outcome) {
+        let handed = self.tell(status, code, outcome, None);
+        self.on_record(handed).await;
     }
 
-    /// Tells that the request was not served.
-    pub(super) fn failed(mut self, error: &Error) {
+    /// Tells that the request was not served, and returns when that is on record.
+    pub(super) async fn failed(mut self, error: &Error) {
         let (status, code) = error.status_and_code();
         if let Some(seen) = error.upstream() {
             self.call.seen = Some(seen);
@@ -198,18 +204,35 @@ impl Trail {
         if let Error::Refused(refusal) = error {
             self.shared.metrics().head_refusal(refusal.as_str());
         }
-        self.tell(status, Some(code), error.outcome(), error.cause().as_deref());
+        let handed = self.tell(status, Some(code), error.outcome(), error.cause().as_deref());
+        self.on_record(handed).await;
+    }
+
+    /// What has happened is answered as it is, on record or not.
+    async fn on_record(&self, handed: Option<Handed>) {
+        let Some(handed) = handed else { return };
+        if let Err(unwritten) = handed.settled().await {
+            tracing::error!(error = %unwritten, request_id = self.id.as_str(), "answered, and the outcome is not on record yet");
+        }
     }
 
     fn action(&self) -> Option<Action> {
         self.target.as_ref().map(|target| target.operation.action())
     }
 
-    fn tell(&mut self, status: StatusCode, code: Option<Code>, outcome: Outcome, cause: Option<&str>) {
+    /// Nothing here waits: it also serves the drop, where nobody waits for what was handed to the audit.
+    fn tell(
+        &mut self,
+        status: StatusCode,
+        code: Option<Code>,
+        outcome: Outcome,
+        cause: Option<&str>,
+    ) -> Option<Handed> {
         self.told = true;
         let whole = self.began.elapsed();
         self.shared.metrics().request(self.action(), code, whole.saturating_sub(self.call.took));
-        if let Some(request) = self.audit_request() {
+        let claim = self.claim.take();
+        let handed = self.audit_request().map(|request| {
             let finished = Finished {
                 status: status.as_u16(),
                 code,
@@ -219,10 +242,12 @@ impl Trail {
                 statement: self.statement.as_deref(),
                 policy: self.policy.as_deref(),
                 upstream: self.call.seen.as_ref(),
+                took: whole,
             };
-            self.shared.audit().finished(&request, &finished);
-        }
+            self.shared.audit().finished(&request, &finished, claim)
+        });
         self.log(status, code, outcome, cause, whole);
+        handed
     }
 
     /// The one line of a request. Values of callers are fields, never part of the message.
@@ -279,10 +304,10 @@ impl Drop for Trail {
         if std::thread::panicking() {
             self.shared.metrics().panics.inc();
             let cause = Some("a panic, which is a bug");
-            self.tell(StatusCode::INTERNAL_SERVER_ERROR, Some(Code::Internal), outcome, cause);
+            drop(self.tell(StatusCode::INTERNAL_SERVER_ERROR, Some(Code::Internal), outcome, cause));
         } else {
             let cause = Some("the process ended before the work did");
-            self.tell(StatusCode::SERVICE_UNAVAILABLE, Some(Code::Draining), outcome, cause);
+            drop(self.tell(StatusCode::SERVICE_UNAVAILABLE, Some(Code::Draining), outcome, cause));
         }
     }
 }

@@ -1,11 +1,25 @@
-//! The lines of the audit file: typed, and nothing in them that is not named here.
+//! The lines of the audit: typed, and nothing in them that is not named here.
+//!
+//! Whatever a caller is named, a whole line is at most [`LONGEST_LINE`] bytes of UTF-8 JSON without control characters.
+
+mod marks;
+mod text;
+
+use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub(super) use marks::{Reason, Recovery};
+use text::{Name, Text, Word};
+
 use crate::ci::{FaultCode, Operation, RequestId};
 use crate::domain::{Bucket, Caller, Code, Outcome, Region};
 use crate::policy::Permit;
+
+/// Bytes of the longest line, its end included.
+pub const LONGEST_LINE: usize = 4096;
 
 /// Who asks for what.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +30,8 @@ pub struct Request<'a> {
     pub at: Timestamp,
     /// Who asks.
     pub caller: &'a Caller,
+    /// From where, perhaps through trusted proxies; `None` if that cannot be known.
+    pub client_ip: Option<IpAddr>,
     /// What for.
     pub operation: Operation,
     /// On which bucket.
@@ -49,6 +65,8 @@ pub struct Finished<'a> {
     pub policy: Option<&'a str>,
     /// What Cloud Infinite said.
     pub upstream: Option<&'a UpstreamSeen>,
+    /// From the request's head to its answer.
+    pub took: Duration,
 }
 
 /// What was seen of Cloud Infinite's answer; the same three members in the audit and in a problem document.
@@ -62,127 +80,194 @@ pub struct UpstreamSeen {
     pub request_id: Option<RequestId>,
 }
 
+/// What a record is about: the closed set of the member `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A file, or a process's part of it, begins.
+    Opened,
+    /// A request is about to be made.
+    Intent,
+    /// What came of a request.
+    Outcome,
+    /// What the tree is so far.
+    Checkpoint,
+    /// Something was made good before it went on.
+    Recovered,
+}
+
+impl Kind {
+    /// Every kind, in the order of [`Self::index`].
+    pub const ALL: [Self; 5] = [Self::Opened, Self::Intent, Self::Outcome, Self::Checkpoint, Self::Recovered];
+
+    /// The word in the member `type`, and in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Intent => "intent",
+            Self::Outcome => "outcome",
+            Self::Checkpoint => "checkpoint",
+            Self::Recovered => "recovered",
+        }
+    }
+
+    /// Its place in [`Self::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
 /// The members of a record, as JSON without the braces around them: what it says, before its place is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record(Vec<u8>);
+pub struct Record {
+    kind: Kind,
+    members: Vec<u8>,
+}
 
 impl Record {
-    /// The members of `line`.
-    fn of(line: &Line<'_>) -> Self {
+    /// That `request` is about to be made under `permit`.
+    pub(super) fn intent(request: &Request<'_>, permit: &Permit) -> Self {
+        let kind = Kind::Intent;
+        let decided = Decided {
+            decision: Some("permit"),
+            statement: Some(Text(permit.statement())),
+            policy: Some(Text(permit.policy_digest())),
+        };
+        Self::of(kind, &Line { asked: Asked::of(kind, request), decided, judged: Judged::of(request), answer: None })
+    }
+
+    /// What came of `request`.
+    pub(super) fn outcome(request: &Request<'_>, finished: &Finished<'_>) -> Self {
+        let kind = Kind::Outcome;
+        let decided = Decided {
+            decision: finished.decision,
+            statement: finished.statement.map(Text),
+            policy: finished.policy.map(Text),
+        };
+        let answer = Answer {
+            status: finished.status,
+            code: finished.code.map_or("ok", Code::as_str),
+            outcome: finished.outcome.as_str(),
+            attempts: finished.attempts,
+            upstream: finished.upstream,
+            duration_ms: (finished.took.as_secs_f64() * 1e6).round() / 1e3,
+        };
+        let (asked, judged) = (Asked::of(kind, request), Judged::of(request));
+        Self::of(kind, &Line { asked, decided, judged, answer: Some(answer) })
+    }
+
+    fn of(kind: Kind, line: &impl Serialize) -> Self {
         // A struct of strings and numbers always has a JSON form, and it is an object.
         let mut members = serde_json::to_vec(line).unwrap_or_default();
         members.pop();
         if !members.is_empty() {
             members.remove(0);
         }
-        Self(members)
+        Self { kind, members }
     }
 
     #[cfg(test)]
     pub(super) fn of_members(members: &str) -> Self {
-        Self(members.into())
+        Self { kind: Kind::Outcome, members: members.into() }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(super) fn members(&self) -> &[u8] {
-        &self.0
+        &self.members
     }
 }
 
-/// A line that says only that the file can be written again.
-pub(super) fn probe(at: Timestamp) -> Vec<u8> {
-    format!("{{\"v\":1,\"type\":\"probe\",\"time\":\"{at}\"}}\n").into_bytes()
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    asked: Asked<'a>,
+    #[serde(flatten)]
+    decided: Decided<'a>,
+    #[serde(flatten)]
+    judged: Judged<'a>,
+    #[serde(flatten)]
+    answer: Option<Answer<'a>>,
 }
 
 #[derive(Serialize)]
-pub(super) struct Line<'a> {
+struct Asked<'a> {
     r#type: &'static str,
     time: Timestamp,
-    request_id: &'a str,
-    caller: &'a str,
-    issuer: &'a str,
+    request_id: Word<'a>,
+    caller: Name<'a>,
+    issuer: Name<'a>,
     /// How the caller is known: `jwt`, `api_key` or `mtls`.
     method: &'static str,
     /// Which API key it was; the key itself is known to the caller alone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    key_id: Option<&'a str>,
+    key_id: Option<Word<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_ip: Option<IpAddr>,
     action: &'static str,
-    bucket: &'a str,
-    region: &'a str,
+    bucket: Word<'a>,
+    region: Word<'a>,
     validate_only: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn of(kind: Kind, request: &Request<'a>) -> Self {
+        Self {
+            r#type: kind.as_str(),
+            time: request.at,
+            request_id: Text(request.request_id),
+            caller: Text(request.caller.name()),
+            issuer: Text(request.caller.issuer()),
+            method: request.caller.method().as_str(),
+            key_id: request.caller.key_id().map(Text),
+            client_ip: request.client_ip,
+            action: request.operation.action().as_str(),
+            bucket: Text(request.bucket.as_str()),
+            region: Text(request.region.as_str()),
+            validate_only: request.validate_only,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Decided<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    statement: Option<&'a str>,
+    statement: Option<Name<'a>>,
     /// The digest of the policy that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
-    policy: Option<&'a str>,
+    policy: Option<Word<'a>>,
+}
+
+#[derive(Serialize)]
+struct Judged<'a> {
     /// The generation of the configuration.
     generation: i64,
     /// The fingerprint of our keys that it is signed with.
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-    #[serde(flatten)]
-    answer: Option<AnswerPart<'a>>,
+    key: Option<Word<'a>>,
+}
+
+impl<'a> Judged<'a> {
+    fn of(request: &Request<'a>) -> Self {
+        Self { generation: request.generation, key: request.key.map(Text) }
+    }
 }
 
 #[derive(Serialize)]
-struct AnswerPart<'a> {
+struct Answer<'a> {
     status: u16,
     code: &'static str,
     outcome: &'static str,
     attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream: Option<&'a UpstreamSeen>,
+    duration_ms: f64,
 }
 
-impl<'a> Line<'a> {
-    pub(super) fn intent(request: &Request<'a>, permit: &'a Permit) -> Self {
-        let line = Self::of("intent", request);
-        Self {
-            decision: Some("permit"),
-            statement: Some(permit.statement()),
-            policy: Some(permit.policy_digest()),
-            ..line
-        }
-    }
-
-    pub(super) fn finished(request: &Request<'a>, finished: &Finished<'a>) -> Self {
-        let answer = AnswerPart {
-            status: finished.status,
-            code: finished.code.map_or("ok", Code::as_str),
-            outcome: finished.outcome.as_str(),
-            attempts: finished.attempts,
-            upstream: finished.upstream,
-        };
-        let line = Self::of("outcome", request);
-        let Finished { decision, statement, policy, .. } = *finished;
-        Self { decision, statement, policy, answer: Some(answer), ..line }
-    }
-
-    fn of(r#type: &'static str, request: &Request<'a>) -> Self {
-        Self {
-            r#type,
-            time: request.at,
-            request_id: request.request_id,
-            caller: request.caller.name(),
-            issuer: request.caller.issuer(),
-            method: request.caller.method().as_str(),
-            key_id: request.caller.key_id(),
-            action: request.operation.action().as_str(),
-            bucket: request.bucket.as_str(),
-            region: request.region.as_str(),
-            validate_only: request.validate_only,
-            decision: None,
-            statement: None,
-            policy: None,
-            generation: request.generation,
-            key: request.key,
-            answer: None,
-        }
-    }
-
-    /// One JSON object and a line end.
-    pub(super) fn to_json(&self) -> Vec<u8> {
-        [b"{\"v\":1,", Record::of(self).members(), b"}\n"].concat()
-    }
-}
+#[cfg(test)]
+mod tests;

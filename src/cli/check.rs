@@ -12,6 +12,7 @@ use super::problems;
 use super::status::Status;
 use super::{candidate, gateway};
 use crate::api::{Shadow, Snapshot};
+use crate::audit::Sink;
 use crate::auth::{IssuerSettings, KeySource};
 use crate::config::Config;
 use crate::credentials::Source;
@@ -99,8 +100,12 @@ impl fmt::Display for Summary<'_> {
             row(f, "candidate", format_args!("{} ({} statements)", file.display(), candidate.statements()))?;
         }
         self.cloud(f)?;
-        match &config.audit.file {
-            Some(file) => row(f, "audit", file.display())?,
+        match &config.audit.sink {
+            Some(Sink::File(file)) => row(f, "audit", file.display())?,
+            Some(Sink::Both(file)) => {
+                row(f, "audit", format_args!("{}, and a copy on standard output", file.display()))?
+            }
+            Some(Sink::Stdout) => row(f, "audit", "standard output")?,
             None => row(f, "audit", "no file: only the finished line in the log")?,
         }
         row(f, "in flight", format_args!("{} at most", config.limits.in_flight))?;

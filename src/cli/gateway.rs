@@ -18,14 +18,14 @@ use super::policy_file::PolicyFile;
 use super::reload::{self, Reload, Source};
 use super::{candidate, named_files};
 use crate::api::{Admin, Api, Hooks, Regions, Settings, Shadow, Shared, Snapshot};
-use crate::audit::Audit;
+use crate::audit::{Audit, Counts};
 use crate::auth::{ApiKeys, Authenticator, KeySetState};
 use crate::config::{self, Config};
 use crate::credentials::Credentials;
 use crate::domain::{Mistake, Mistakes};
 use crate::policy::Policy;
 use crate::server::{Connections, Drain, Ended, ListenError, Listener, serve};
-use crate::telemetry::{KeySetSeen, Metrics};
+use crate::telemetry::{AuditSeen, KeySetSeen, Metrics};
 use crate::upstream::Upstream;
 
 /// How long the admin listener may take to end once the business listener has.
@@ -88,7 +88,8 @@ impl Gateway {
         let snapshot = checked(&config, &mut documents)?;
         candidate::tell(&snapshot.candidate);
         tell_remarks(&snapshot.policy);
-        let audit = Audit::open(&config.audit).map_err(Mistakes::from)?;
+        let metrics = Metrics::new()?;
+        let audit = Audit::open(&config.audit, Box::new(metrics.audit_commits())).map_err(Mistakes::from)?;
         let listener = Listener::bind(config.server.listen, &config.server.listener).await?;
         let admin_listener = Listener::bind(config.admin.listen, &config.admin.listener).await?;
         let (address, admin_address) = (listener.address(), admin_listener.address());
@@ -99,7 +100,7 @@ impl Gateway {
             limits: config.limits.clone(),
             trusted_proxies: config.server.trusted_proxies.clone(),
         };
-        let shared = Shared::new(&settings, snapshot, audit, Metrics::new()?, drain.lines().clone(), Timestamp::now());
+        let shared = Shared::new(&settings, snapshot, audit, metrics, drain.lines().clone(), Timestamp::now());
         let (connections, admin_connections) = (Connections::new(), Connections::new());
         let reload = Reload::new(
             &shared,
@@ -265,11 +266,16 @@ fn hooks(shared: &Arc<Shared>, reload: &Arc<Reload>, listeners: [(&'static str, 
         refresh: Box::new(move |metrics| {
             listeners.iter().for_each(|(name, counts)| show(metrics, name, counts));
             metrics.config_generation.set(shared.generation());
-            metrics.show_audit_failures(shared.audit().failures());
+            metrics.show_audit(&audit_seen(shared.audit()));
             metrics
                 .show_key_sets(&shared.snapshot().authenticator.key_sets().into_iter().map(seen).collect::<Vec<_>>());
         }),
     }
+}
+
+fn audit_seen(audit: &Audit) -> AuditSeen {
+    let Counts { records, failures, dropped, replaced, reserved, free } = audit.counts();
+    AuditSeen { records, failures, dropped, replaced, reserved, free, usable: audit.trouble().is_none() }
 }
 
 fn seen(set: KeySetState) -> KeySetSeen {

@@ -62,6 +62,8 @@ impl Reload {
     /// # Errors
     /// Every mistake in the configuration and the files that it names.
     pub(super) fn run(&self) -> Result<Reloaded, Mistakes> {
+        // Also where the reload fails: who has renamed the audit file waits for nothing else.
+        self.shared.audit().look();
         let mut looks = self.turn();
         let result = self.read(&mut looks).map(|reading| self.put_in_force(reading));
         if let Err(mistakes) = &result {

@@ -13,7 +13,6 @@ use super::units::minutes;
 use super::values::{OFF, Wrong, echo};
 use super::{Admin, Server, units};
 use crate::api::{Limits, Rate, TrustedProxies};
-use crate::audit::{self, OnFailure};
 use crate::server::{self, TlsSettings};
 use crate::telemetry::LogFormat;
 
@@ -110,13 +109,6 @@ pub(super) fn policies(table: &Table<'_>) -> (Option<PathBuf>, Option<PathBuf>) 
     table.names(file.clone().map(NamedFile::Policy));
     table.names(candidate.clone().map(NamedFile::Candidate));
     (file, candidate)
-}
-
-pub(super) fn audit(table: &Table<'_>) -> Option<audit::Settings> {
-    let file = table.path("file");
-    table.names(file.clone().map(NamedFile::Audit));
-    let words = [("refuse", OnFailure::Refuse), ("serve", OnFailure::Serve)];
-    Some(audit::Settings { file, on_failure: table.choice("on_failure", &words)? })
 }
 
 pub(super) fn limits(table: &Table<'_>) -> Option<Limits> {

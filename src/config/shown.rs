@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::units::{show_duration, show_rate};
+use super::units::{show_duration, show_rate, show_size};
 use super::values::OFF;
 use super::{Ci, Config};
-use crate::audit::OnFailure;
+use crate::audit::{self, OnFailure, Sink};
 use crate::auth::{IssuerSettings, KeySource, Profile};
 use crate::credentials::{self, Source};
 use crate::domain::AppId;
@@ -32,10 +32,7 @@ pub(super) fn config(config: &Config) -> Value {
         },
         "credentials": credentials(&config.credentials),
         "ci": ci(&config.ci),
-        "audit": {
-            "file": config.audit.file.as_deref().map(path),
-            "on_failure": match config.audit.on_failure { OnFailure::Refuse => "refuse", OnFailure::Serve => "serve" },
-        },
+        "audit": audit(&config.audit),
         "limits": {
             "in_flight": config.limits.in_flight,
             "per_caller": show_rate(config.limits.per_caller),
@@ -120,6 +117,24 @@ fn ci(ci: &Ci) -> Value {
         "connect_timeout": show_duration(ci.upstream.connect_timeout),
         "response_timeout": show_duration(ci.upstream.response_timeout),
         "buckets": buckets,
+    })
+}
+
+fn audit(settings: &audit::Settings) -> Value {
+    let sink = settings.sink.as_ref().map(|sink| match sink {
+        Sink::File(_) => "file",
+        Sink::Stdout => "stdout",
+        Sink::Both(_) => "both",
+    });
+    json!({
+        "file": settings.sink.as_ref().and_then(Sink::file).map(|file| path(file)),
+        "sink": sink,
+        "on_failure": match settings.on_failure { OnFailure::Refuse => "refuse", OnFailure::Serve => "serve" },
+        "name": settings.name,
+        "durability": if settings.sync { "sync" } else { "os" },
+        "reserve": show_size(settings.reserve),
+        "checkpoint_records": settings.checkpoints.records,
+        "checkpoint_interval": show_duration(settings.checkpoints.interval),
     })
 }
 

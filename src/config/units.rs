@@ -7,6 +7,9 @@ use jiff::fmt::friendly::{Spacing, SpanParser, SpanPrinter};
 use super::values::OFF;
 use crate::api::Rate;
 
+/// The units of sizes, and which power of two each is; the largest first, and `B` last, which ends all of them.
+const SIZES: [(&str, u32); 4] = [("GiB", 30), ("MiB", 20), ("KiB", 10), ("B", 0)];
+
 /// So many minutes, which the standard library cannot say at our minimum version.
 pub(super) const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(minutes * 60)
@@ -23,6 +26,20 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 /// The duration in the words that [`duration`] reads, as in `1m30s`.
 pub(super) fn show_duration(duration: Duration) -> String {
     SpanPrinter::new().spacing(Spacing::None).unsigned_duration_to_string(&duration)
+}
+
+/// A size such as `64KiB` or `8MiB`, in bytes; `None` for anything else, so also for a bare number.
+pub(super) fn size(text: &str) -> Option<u64> {
+    let (unit, shift) = SIZES.iter().find(|(unit, _)| text.ends_with(unit))?;
+    let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+    number.checked_mul(1 << shift)
+}
+
+/// The size in the words that [`size`] reads.
+pub(super) fn show_size(bytes: u64) -> String {
+    let whole = SIZES.iter().find(|(_, shift)| bytes.is_multiple_of(1 << shift) && bytes > 0);
+    let (unit, shift) = whole.copied().unwrap_or(("B", 0));
+    format!("{}{unit}", bytes >> shift)
 }
 
 /// A rate such as `100/1s`: at least one request, in at least a millisecond.
@@ -71,6 +88,18 @@ mod tests {
         for text in ["0/1s", "100", "100/", "/1s", "100/0s", "100/s", "-1/1s", "1/1s/1s", "1.5/1s", "1/1us"] {
             assert_eq!(rate(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_size_has_a_number_and_a_unit() {
+        for (text, bytes) in [("64KiB", 65_536), ("8MiB", 8 << 20), ("1GiB", 1 << 30), ("7B", 7), ("2 MiB", 2 << 20)] {
+            assert_eq!(size(text), Some(bytes), "{text}");
+            assert_eq!(size(&show_size(bytes)), Some(bytes), "{text}");
+        }
+        for text in ["", "64", "KiB", "-1KiB", "1.5MiB", "64KB", "64kib", "99999999999GiB", "1 KiB B"] {
+            assert_eq!(size(text), None, "{text}");
+        }
+        assert_eq!((show_size(8 << 20).as_str(), show_size(1025).as_str()), ("8MiB", "1025B"));
     }
 
     proptest! {

@@ -92,6 +92,18 @@ impl Table<'_> {
         })
     }
 
+    /// A size within bounds, in bytes.
+    pub(super) fn size(&self, key: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
+        self.with(key, |text| {
+            let hint = "write a number and its unit, as in `64KiB` or `8MiB`";
+            let size =
+                units::size(text).ok_or_else(|| Wrong::new(format!("is {}, which is no size", echo(text)), hint))?;
+            let (least, most) = (units::show_size(*bounds.start()), units::show_size(*bounds.end()));
+            let outside = || Wrong::new(format!("is {}", echo(text)), format!("from `{least}` to `{most}`"));
+            bounds.contains(&size).then_some(size).ok_or_else(outside)
+        })
+    }
+
     /// `true` or `false`.
     pub(super) fn switch(&self, key: &str) -> Option<bool> {
         let from_environment = self.comes_from_environment(key);

@@ -3,6 +3,7 @@
 //! Labels are closed sets: operations, codes, words of our own enums, and the issuers of the configuration. No label
 //! ever takes a caller's, bucket's or path's text, so the number of series is bounded whatever is sent to us.
 
+mod audit;
 mod handles;
 
 use std::sync::{Mutex, PoisonError};
@@ -14,6 +15,7 @@ use prometheus::{
 };
 
 use crate::domain::{Action, Code};
+pub use audit::AuditSeen;
 use handles::{Cells, Words};
 
 /// Seconds of our own work on a request: tens of microseconds when all is well, milliseconds when we are short
@@ -21,6 +23,11 @@ use handles::{Cells, Words};
 pub const OVERHEAD_BUCKETS: [f64; 13] = [2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.5];
 /// Seconds of a call to Cloud Infinite: a near region answers in tens of milliseconds, the time-out is 10 s.
 pub const CALL_BUCKETS: [f64; 12] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0];
+
+/// Seconds until records are durable: a good disk takes a fraction of a millisecond; after a second nobody waits.
+const COMMIT_BUCKETS: [f64; 12] = [5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.05, 0.2, 1.0, 5.0];
+/// Records that are made durable at once.
+const BATCH_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0];
 
 /// The value of the label `code` of a request that was served.
 const SERVED: &str = "ok";
@@ -74,7 +81,8 @@ macro_rules! metrics {
         $(#[$about])*
         pub struct $name {
             registry: Registry,
-            handles: Handles,
+            /// Apart, since they are large, and metrics are moved about before they are shared.
+            handles: Box<Handles>,
             /// Held while others' counts are carried over, so that two scrapes at once do not both add them; the
             /// issuers that were shown last.
             showing: Mutex<Vec<String>>,
@@ -93,7 +101,7 @@ macro_rules! metrics {
                     let $field = <$kind>::declare(concat!("ci_gateway_", $metric), $help.trim(), $details)?;
                     registry.register(Box::new($field.clone()))?;
                 )*
-                let metrics = Self { registry, handles: Handles::default(), showing: Mutex::default(), $($field,)* };
+                let metrics = Self { registry, handles: Box::default(), showing: Mutex::default(), $($field,)* };
                 metrics.start()?;
                 Ok(metrics)
             }
@@ -143,8 +151,24 @@ metrics! {
         connections: IntGaugeVec = "open_connections" &["listener"];
         #[doc = " Connections accepted, refused over the limit, or failed in TLS or HTTP, by listener."]
         connection_events: IntCounterVec = "connection_events_total" &["listener", "event"];
-        #[doc = " Audit lines, of intent or of outcome, that could not be written."]
+        #[doc = " Audit records, of intent or of outcome, that could not be written in time, and troubles of the audit."]
         audit_failures: IntCounter = "audit_failures_total" ();
+        #[doc = " Audit records that are durable, by type."]
+        audit_records: IntCounterVec = "audit_records_total" &["type"];
+        #[doc = " Seconds from taking the audit records that wait to all of them being durable."]
+        audit_commit_seconds: HistogramVec = "audit_commit_seconds" (&COMMIT_BUCKETS, &[]);
+        #[doc = " Audit records that were made durable at once."]
+        audit_commit_records: HistogramVec = "audit_commit_records" (&BATCH_BUCKETS, &[]);
+        #[doc = " Audit lines that standard output did not take in time, where it has only a copy."]
+        audit_stdout_dropped: IntCounter = "audit_stdout_dropped_total" ();
+        #[doc = " Times at which the audit file was gone, shorter or another one, and no reload had told so."]
+        audit_file_replaced: IntCounter = "audit_file_replaced_total" ();
+        #[doc = " Bytes of disk space that the audit has taken ahead; absent where it can take none."]
+        audit_reserved_bytes: IntGaugeVec = "audit_reserved_bytes" &[];
+        #[doc = " Bytes that are free for us on the audit file's filesystem."]
+        audit_free_bytes: IntGaugeVec = "audit_free_bytes" &[];
+        #[doc = " 1 when requests can be recorded."]
+        audit_usable: IntGauge = "audit_usable" ();
         #[doc = " Panics that became a 500: each is a bug, alert on any."]
         panics: IntCounter = "panics_total" ();
         #[doc = " 1 when usable keys are loaded."]
@@ -277,11 +301,6 @@ impl Metrics {
         self.config_last_reload_success.set(i64::from(success));
     }
 
-    /// Shows what the audit counted by itself.
-    pub fn show_audit_failures(&self, failures: u64) {
-        self.audit_failures.inc_by(failures.saturating_sub(self.audit_failures.get()));
-    }
-
     /// Shows what a listener counted by itself since the process began.
     pub fn show_connections(&self, listener: &'static str, open: u64, events: &[(&'static str, u64)]) {
         // The lock guards no data that a panic could leave half-changed.
@@ -333,6 +352,11 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
+}
+
+/// Brings a counter up to what others have counted.
+fn follow(counter: &IntCounter, count: u64) {
+    counter.inc_by(count.saturating_sub(counter.get()));
 }
 
 fn gauge(count: u64) -> i64 {

@@ -58,7 +58,7 @@ fn a_certificate_names_its_caller_who_then_needs_nothing_else() {
     let stranger = authority.paper(named(vec![uri("spiffe://example.org/mallory")]));
     assert_eq!(answer(&authority, &served, stranger), Some((403, "forbidden".to_owned())));
     assert_eq!(cloud.requests().len(), 2);
-    let record = format!(r#""caller":"{ALICE}","issuer":"mtls","method":"mtls","action""#);
+    let record = format!(r#""caller":"{ALICE}","issuer":"mtls","method":"mtls","client_ip""#);
     assert!(folder.read("audit.jsonl").contains(&record), "{}", folder.read("audit.jsonl"));
 }
 
@@ -75,7 +75,8 @@ fn a_dns_name_or_a_common_name_is_the_caller_where_that_is_configured() {
         ("san_dns", named(vec![dns("alice"), uri("a:b")]), named(vec![dns("bob"), uri("a:b")])),
         ("subject_cn", common_name("alice"), common_name("bob")),
     ] {
-        let served = Served::from(&folder(&cloud, &authority, user_from));
+        let folder = folder(&cloud, &authority, user_from);
+        let served = Served::from(&folder);
         assert_eq!(answer(&authority, &served, authority.paper(good)).unwrap().0, 200, "{user_from}");
         assert_eq!(answer(&authority, &served, authority.paper(bad)).unwrap().0, 403, "{user_from}");
     }
@@ -281,7 +282,8 @@ fn answer_to_hello(served: &Served, version: [u8; 2]) -> Vec<u8> {
 #[test]
 fn tls_1_1_is_refused() {
     let (cloud, authority) = (Cloud::start(), Authority::new());
-    let served = Served::from(&folder(&cloud, &authority, "san_uri"));
+    let folder = folder(&cloud, &authority, "san_uri");
+    let served = Served::from(&folder);
     // A handshake goes on with ServerHello (2); else there is a fatal alert (2; RFC 5246 section 7.2).
     let said = answer_to_hello(&served, [3, 3]);
     assert_eq!((said[0], said[5]), (0x16, 2), "{said:?}");
@@ -313,7 +315,8 @@ fn plain_http_at_the_tls_port_is_closed_without_a_word_of_http() {
 #[test]
 fn row_77_a_token_bound_to_a_certificate_holds_over_no_other_connection() {
     let (cloud, authority) = (Cloud::start(), Authority::new());
-    let served = Served::from(&folder(&cloud, &authority, "san_uri"));
+    let folder = folder(&cloud, &authority, "san_uri");
+    let served = Served::from(&folder);
     let [own, other] = [(); 2].map(|()| authority.paper(params(|_| ())));
     let now = Timestamp::now().as_second();
     let claims = json!({ "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "iat": now, "exp": now + 600,

@@ -157,7 +157,8 @@ fn healthcheck_tells_ready_from_not_ready_from_not_there() {
     let fine = healthcheck(&ready.admin().to_string()).expect(0);
     assert_eq!((fine.stdout.as_str(), fine.stderr.as_str()), ("", ""));
 
-    let unready = Served::from(&folder);
+    // The file of the other one is locked.
+    let unready = Served::from_with(&folder, &[("CI_GATEWAY__AUDIT__FILE", "other.jsonl")]);
     let told = healthcheck(&unready.admin().to_string()).expect(1).stderr;
     assert!(told.contains("503"), "{told}");
 

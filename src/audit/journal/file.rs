@@ -1,0 +1,222 @@
+//! The open audit file, as the system has it.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, fstatvfs};
+use rustix::process::geteuid;
+
+/// How long a start waits for a predecessor that is about to end.
+pub(super) const PREDECESSOR: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Which file it is: its device and its number there.
+pub(super) type Identity = (u64, u64);
+
+/// What stands at the path, seen from the file that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// The same file.
+    Same,
+    /// Nothing, or another file.
+    Other {
+        /// The open file has no name any more.
+        deleted: bool,
+    },
+    /// The same file, and some of what we wrote is gone.
+    Shorter,
+}
+
+/// A file that lines are appended to. A regular one is locked, and is cut and reserved; anything else (a pipe, a
+/// device) is only written to.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    file: File,
+    /// `None` if it is no regular file.
+    identity: Option<Identity>,
+    /// Bytes that are ours and stay; all after them may go.
+    len: u64,
+    /// Up to here the disk's space is ours; `None` where that cannot be had.
+    reserved: Option<u64>,
+}
+
+impl LogFile {
+    /// Opens or makes the file at `path`, readable by its owner alone, and waits up to `patience` for another process to
+    /// let go of it. All that is in it stays.
+    pub(super) fn open(path: &Path, patience: Duration) -> io::Result<Self> {
+        // What is no regular file is opened for writing alone: a pipe that one process reads and writes never ends.
+        let odd = std::fs::metadata(path).is_ok_and(|found| !found.is_file());
+        let file = OpenOptions::new().read(!odd).append(true).create(true).mode(0o600).open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Ok(Self::stream(file));
+        }
+        is_ours(&metadata)?;
+        lock(&file, Instant::now() + patience)?;
+        let len = file.metadata()?.len();
+        Ok(Self { file, identity: Some(identity(&metadata)), len, reserved: Some(len) })
+    }
+
+    /// This process's standard output.
+    pub(super) fn stdout() -> io::Result<Self> {
+        Ok(Self::stream(File::from(io::stdout().as_fd().try_clone_to_owned()?)))
+    }
+
+    fn stream(file: File) -> Self {
+        Self { file, identity: None, len: 0, reserved: None }
+    }
+
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.identity
+    }
+
+    pub(super) fn is_regular(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// From now on only the first `len` bytes count.
+    pub(super) fn keep(&mut self, len: u64) {
+        self.len = len;
+    }
+
+    /// How many bytes can be written for which there is space already; `None` where none can be reserved.
+    pub(super) fn reserved(&self) -> Option<u64> {
+        Some(self.reserved?.saturating_sub(self.len))
+    }
+
+    /// Bytes that the filesystem has left for us; `None` where that means nothing.
+    pub(super) fn free(&self) -> Option<u64> {
+        let seen = self.is_regular().then(|| fstatvfs(&self.file).ok()).flatten()?;
+        Some(seen.f_bavail.saturating_mul(seen.f_frsize))
+    }
+
+    /// Appends `bytes` in one write. If it fails, the file must not be used any more: after a failed sync the system may
+    /// take lost pages for written ones.
+    pub(super) fn append(&mut self, bytes: &[u8], sync: bool) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        if self.is_regular() {
+            if sync {
+                self.file.sync_data()?;
+            }
+            self.len = self.len.saturating_add(bytes.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// Takes `bytes` of space beyond what is written, in steps of `step` where there is as much.
+    ///
+    /// A filesystem that cannot do this says so ([`ErrorKind::Unsupported`]).
+    pub(super) fn reserve(&mut self, bytes: u64, step: u64) -> io::Result<()> {
+        if self.reserved().is_none_or(|reserved| reserved >= bytes) {
+            return Ok(());
+        }
+        self.allocate(bytes.max(step)).or_else(|_| self.allocate(bytes))
+    }
+
+    fn allocate(&mut self, bytes: u64) -> io::Result<()> {
+        fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.len, bytes)?;
+        self.reserved = Some(self.len.saturating_add(bytes));
+        Ok(())
+    }
+
+    /// From now on space is not reserved, and none is missing.
+    pub(super) fn reserve_nothing(&mut self) {
+        self.reserved = None;
+    }
+
+    /// Cuts off what does not count, and gives back what was reserved.
+    pub(super) fn cut(&mut self) -> io::Result<()> {
+        if self.is_regular() {
+            self.file.set_len(self.len)?;
+            self.reserved = self.reserved.map(|_| self.len);
+        }
+        Ok(())
+    }
+
+    /// Bytes that are there and do not count.
+    pub(super) fn excess(&self) -> io::Result<u64> {
+        let size = if self.is_regular() { self.file.metadata()?.len() } else { self.len };
+        Ok(size.saturating_sub(self.len))
+    }
+
+    /// The bytes from `from` on, at most `most`.
+    pub(super) fn read(&mut self, from: u64, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.file.seek(SeekFrom::Start(from))?;
+        (&self.file).take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The open file itself, without a look at its path.
+    pub(super) fn look_at_itself(&self) -> io::Result<Seen> {
+        if !self.is_regular() {
+            return Ok(Seen::Same);
+        }
+        let own = self.file.metadata()?;
+        Ok(match own.nlink() {
+            0 => Seen::Other { deleted: true },
+            _ if own.len() < self.len => Seen::Shorter,
+            _ => Seen::Same,
+        })
+    }
+
+    /// What stands at `path` now.
+    pub(super) fn look(&self, path: &Path) -> io::Result<Seen> {
+        let seen = self.look_at_itself()?;
+        if seen != Seen::Same || !self.is_regular() {
+            return Ok(seen);
+        }
+        match std::fs::metadata(path) {
+            Ok(found) if Some(identity(&found)) == self.identity => Ok(Seen::Same),
+            Ok(_) => Ok(Seen::Other { deleted: false }),
+            Err(why) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Ok(Seen::Other { deleted: false })
+            }
+            // What cannot be looked at may be the same, and the open file has a name.
+            Err(_) => Ok(Seen::Same),
+        }
+    }
+}
+
+fn identity(metadata: &Metadata) -> Identity {
+    (metadata.dev(), metadata.ino())
+}
+
+/// Whoever owns a file can change it at any time.
+fn is_ours(metadata: &Metadata) -> io::Result<()> {
+    let (owner, us) = (metadata.uid(), geteuid().as_raw());
+    if owner == us || owner == 0 {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        ErrorKind::PermissionDenied,
+        format!("it belongs to the user {owner}, who is neither root nor us ({us})"),
+    ))
+}
+
+fn lock(file: &File, until: Instant) -> io::Result<()> {
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < until => std::thread::sleep(PAUSE),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(io::Error::new(
+                    ErrorKind::WouldBlock,
+                    "another process writes it; each gateway needs a file of its own",
+                ));
+            }
+            Err(why) => {
+                tracing::warn!(error = %why, "the audit file cannot be locked: make sure that no other gateway writes it");
+                return Ok(());
+            }
+        }
+    }
+}

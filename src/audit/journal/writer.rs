@@ -1,0 +1,213 @@
+//! The one thread that writes: it takes all that waits, makes it durable at once, and answers all.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::health::Health;
+use super::log::Log;
+use super::{Claim, Entry, Message};
+use crate::audit::record::LONGEST_LINE;
+use crate::audit::{Kind, OnCommit, Record, Unwritten};
+
+/// Most records that are made durable at once.
+const MOST_AT_ONCE: usize = 512;
+/// Outcomes that are kept in memory while they cannot be written.
+const MOST_KEPT: usize = 4096;
+/// How often it is tried to write again after a failure.
+const RETRY: Duration = Duration::from_millis(500);
+/// How often it is looked what stands at the path.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub(super) struct Writer {
+    log: Log,
+    health: Arc<Health>,
+    /// Requests whose outcome is still to come.
+    claims: Arc<AtomicUsize>,
+    on_commit: OnCommit,
+    /// Outcomes that could not be written yet, with their claims.
+    kept: VecDeque<(Record, Option<Claim>)>,
+    /// There is no space for the outcomes of more requests.
+    is_full: bool,
+    tried_at: Instant,
+    looked_at: Instant,
+}
+
+impl Writer {
+    /// Tries for the first time to write; if that fails, the thread goes on trying.
+    pub(super) fn begin(log: Log, health: &Arc<Health>, claims: &Arc<AtomicUsize>, on_commit: OnCommit) -> Self {
+        let (health, claims, now) = (Arc::clone(health), Arc::clone(claims), Instant::now());
+        let (kept, is_full) = (VecDeque::new(), true);
+        let mut writer = Self { log, health, claims, on_commit, kept, is_full, tried_at: now, looked_at: now };
+        writer.recover();
+        writer
+    }
+
+    pub(super) fn run(mut self, messages: &Receiver<Message>) {
+        loop {
+            let pause = if self.is_stuck() { RETRY } else { LOOK };
+            match messages.recv_timeout(pause) {
+                Ok(message) => self.take(message, messages),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.end(),
+            }
+            self.tick();
+        }
+    }
+
+    fn is_stuck(&self) -> bool {
+        self.is_full || !self.log.is_open() || !self.kept.is_empty()
+    }
+
+    /// The message and what waits behind it.
+    fn take(&mut self, first: Message, messages: &Receiver<Message>) {
+        let mut entries = Vec::new();
+        let mut look = false;
+        for message in std::iter::once(first).chain(messages.try_iter()).take(MOST_AT_ONCE) {
+            match message {
+                Message::Line(entry) => entries.push(entry),
+                Message::Look => look = true,
+            }
+        }
+        if look {
+            self.look(true);
+        }
+        if !entries.is_empty() {
+            self.commit(entries);
+        }
+    }
+
+    fn look(&mut self, asked: bool) {
+        self.looked_at = Instant::now();
+        let result = self.log.look(asked);
+        self.noted(&result);
+        self.health.show_space(self.log.room(), self.log.free());
+    }
+
+    /// What time alone brings about.
+    fn tick(&mut self) {
+        if self.is_stuck() {
+            if self.tried_at.elapsed() >= RETRY {
+                self.recover();
+            }
+            return;
+        }
+        if self.looked_at.elapsed() >= LOOK {
+            self.look(false);
+        }
+        if self.log.checkpoint_is_due() {
+            let result = self.log.checkpoint();
+            self.noted(&result);
+        }
+        if !self.is_stuck() {
+            // Whoever gave up waiting while this thread was held up is told that it goes on.
+            self.health.is_well();
+        }
+    }
+
+    fn noted(&self, result: &io::Result<()>) {
+        if let Err(why) = result {
+            self.health.fails(&why.to_string());
+        }
+    }
+
+    fn commit(&mut self, entries: Vec<Entry>) {
+        let result = self.log.look_at_itself();
+        self.noted(&result);
+        let entries = self.admitted(entries);
+        if entries.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        let records: Vec<&Record> = entries.iter().map(|entry| &entry.record).collect();
+        match self.log.append(&records) {
+            Ok(()) => {
+                (self.on_commit)(entries.len(), began.elapsed());
+                entries.into_iter().for_each(Entry::answer);
+            }
+            Err(why) => {
+                let why = why.to_string();
+                self.health.fails(&why);
+                entries.into_iter().for_each(|entry| self.put_off(entry, &why));
+            }
+        }
+    }
+
+    /// Those that can be written so that all that must follow can be written too.
+    fn admitted(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
+        if !self.log.is_open() {
+            let why = self.health.trouble().map_or_else(|| "it is closed".into(), |trouble| trouble.why.clone());
+            entries.into_iter().for_each(|entry| self.put_off(entry, &why));
+            return Vec::new();
+        }
+        let needed = self.needed(entries.len());
+        let room = self.log.has_room(needed);
+        self.is_full = room.is_err();
+        let Err(why) = room else { return entries };
+        self.health.fails(&why.to_string());
+        // Of what is left, the outcomes of what was sent come first.
+        let room = self.log.room().is_none_or(|room| room >= needed);
+        let (admitted, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| match entry.record.kind() {
+            Kind::Outcome => room || entry.claim.is_some(),
+            Kind::Intent | Kind::Opened | Kind::Checkpoint | Kind::Recovered => false,
+        });
+        others.into_iter().for_each(|entry| self.put_off(entry, &why.to_string()));
+        admitted
+    }
+
+    /// Bytes for so many lines, the outcomes that are still to come, a checkpoint, and what is said after a failure.
+    fn needed(&self, lines: usize) -> u64 {
+        let lines = lines + self.claims.load(Ordering::Relaxed) + 3;
+        (lines as u64).saturating_mul(LONGEST_LINE as u64)
+    }
+
+    /// An intent is refused, an outcome is kept for later.
+    fn put_off(&mut self, entry: Entry, why: &str) {
+        let Entry { record, claim, written } = entry;
+        self.health.count_failure();
+        if let Some(written) = written {
+            // Who has gone has given up already.
+            let _gone = written.send(Err(Unwritten(why.into())));
+        }
+        match record.kind() {
+            Kind::Outcome if self.kept.len() < MOST_KEPT => self.kept.push_back((record, claim)),
+            Kind::Outcome => tracing::error!(error = why, "an outcome is lost to the audit: too many wait already"),
+            Kind::Intent | Kind::Opened | Kind::Checkpoint | Kind::Recovered => {}
+        }
+    }
+
+    /// Tries to write again, first of all what was kept.
+    fn recover(&mut self) {
+        self.tried_at = Instant::now();
+        let kept: Vec<&Record> = self.kept.iter().map(|(record, _)| record).collect();
+        let needed = self.needed(kept.len());
+        let begun = self.log.begin().and_then(|()| self.log.has_room(needed));
+        let result = begun.and_then(|()| if kept.is_empty() { Ok(()) } else { self.log.append(&kept) });
+        self.is_full = result.is_err();
+        match result {
+            Ok(()) => {
+                self.kept.clear();
+                self.health.is_well();
+            }
+            Err(why) => self.health.fails(&why.to_string()),
+        }
+        self.health.show_space(self.log.room(), self.log.free());
+    }
+
+    /// Nobody hands over any more.
+    fn end(mut self) {
+        if self.is_stuck() {
+            self.recover();
+        }
+        if !self.kept.is_empty() {
+            tracing::error!(
+                records = self.kept.len(),
+                "the process ends, and outcomes could not be written to the audit"
+            );
+        }
+        self.log.end();
+    }
+}
