@@ -143,15 +143,13 @@ impl Writer {
             entries.into_iter().for_each(|entry| self.put_off(entry, &why));
             return Vec::new();
         }
-        let needed = self.needed(entries.len());
-        let room = self.log.has_room(needed);
+        let room = self.log.has_room(self.needed(entries.len()));
         self.is_full = room.is_err();
         let Err(why) = room else { return entries };
         self.health.fails(&why.to_string());
-        // Of what is left, the outcomes of what was sent come first.
-        let room = self.log.room().is_none_or(|room| room >= needed);
+        // What is left is for the outcomes of what was sent.
         let (admitted, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| match entry.record.kind() {
-            Kind::Outcome => room || entry.claim.is_some(),
+            Kind::Outcome => entry.claim.is_some(),
             Kind::Intent | Kind::Opened | Kind::Checkpoint | Kind::Recovered => false,
         });
         others.into_iter().for_each(|entry| self.put_off(entry, &why.to_string()));
