@@ -11,6 +11,7 @@ mod digest;
 mod journal;
 mod merkle;
 mod note;
+mod notes;
 pub mod reading;
 mod record;
 pub mod verify;
@@ -40,7 +41,7 @@ pub struct Settings {
     /// What to do with a request whose intent cannot be written.
     pub on_failure: OnFailure,
     /// The name of the log.
-    pub name: String,
+    pub name: Origin,
     /// Whether a record counts only when the disk has it, and not already when the operating system has.
     pub sync: bool,
     /// Bytes of disk space that are taken ahead.
@@ -78,6 +79,10 @@ pub struct Checkpoints {
     pub records: u64,
     /// After so long.
     pub interval: Duration,
+    /// The Ed25519 key that signs what it says; without one nothing is signed.
+    pub key_file: Option<PathBuf>,
+    /// Where signed checkpoints are appended; by default beside the audit file, with `.checkpoints` at the end.
+    pub file: Option<PathBuf>,
 }
 
 /// Told of each commit: how many records it made durable, and how long that took.

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use super::policy_file::PolicyFile;
+use crate::audit::Signer;
 use crate::auth::ApiKeys;
 use crate::config::{Broken, Files, NamedFile};
 use crate::credentials::{Credentials, Settings, Source};
@@ -32,7 +33,7 @@ fn is_in_snapshot(file: &NamedFile) -> bool {
         | NamedFile::Policy(_)
         | NamedFile::Candidate(_)
         | NamedFile::Credentials(_) => true,
-        NamedFile::Tls(_) | NamedFile::Audit(_) => false,
+        NamedFile::Tls(_) | NamedFile::Audit(_) | NamedFile::CheckpointKey(..) => false,
     }
 }
 
@@ -48,6 +49,7 @@ pub(super) fn mistakes_of(file: &NamedFile) -> Vec<Mistake> {
         }
         NamedFile::Tls(settings) => listed(Tls::load(settings)),
         NamedFile::Audit(file) => unwritable(file).into_iter().collect(),
+        NamedFile::CheckpointKey(file, name) => Signer::load(file, name).err().into_iter().collect(),
     }
 }
 

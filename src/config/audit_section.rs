@@ -1,13 +1,13 @@
 //! The section that says where the audit goes, and how sure it has to be.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::files::NamedFile;
 use super::reader::Table;
 use super::units::minutes;
-use super::values::{Wrong, echo};
-use crate::audit::{Checkpoints, OnFailure, Settings, Sink};
+use crate::audit::{Checkpoints, OnFailure, Origin, Settings, Sink};
 
 /// A checkpoint is what a start reads back to: see `audit::journal::resume`.
 const RECORDS: RangeInclusive<u32> = 10..=10_000;
@@ -25,19 +25,30 @@ enum Kind {
 pub(super) fn audit(table: &Table<'_>) -> Option<Settings> {
     let sink = sink(table);
     let on_failure = table.choice("on_failure", &[("refuse", OnFailure::Refuse), ("serve", OnFailure::Serve)]);
-    let name = table.with("name", name);
+    let name = table.parsed("name");
     let sync = table.choice("durability", &[("sync", true), ("os", false)]);
     let reserve = table.size("reserve", RESERVES);
     let records = table.number("checkpoint_records", RECORDS);
     let interval = table.duration("checkpoint_interval", INTERVALS);
+    let (key_file, file) = signed(table, name.clone());
     Some(Settings {
         sink: sink?,
         on_failure: on_failure?,
         name: name?,
         sync: sync?,
         reserve: reserve?,
-        checkpoints: Checkpoints { records: u64::try_from(records?).ok()?, interval: interval? },
+        checkpoints: Checkpoints { records: u64::try_from(records?).ok()?, interval: interval?, key_file, file },
     })
+}
+
+/// The key of checkpoints, and their file.
+fn signed(table: &Table<'_>, name: Option<Origin>) -> (Option<PathBuf>, Option<PathBuf>) {
+    let (key, file) = (table.path("checkpoint_key_file"), table.path("checkpoint_file"));
+    table.names(key.clone().zip(name).map(|(key, name)| NamedFile::CheckpointKey(key, name)));
+    if table.has("checkpoint_file") && !table.has("checkpoint_key_file") {
+        table.mistake("checkpoint_file", "is set, and no checkpoint_key_file", "name the key that signs them");
+    }
+    (key, file)
 }
 
 /// `Some(None)` where nothing is written.
@@ -61,15 +72,4 @@ fn sink(table: &Table<'_>) -> Option<Option<Sink>> {
             None
         }
     }
-}
-
-/// The first line of a signed note: the form of a schema-less address, C2SP `tlog-checkpoint`.
-fn name(text: &str) -> Result<String, Wrong> {
-    let is_plain = |c: char| c.is_ascii_graphic() && c != '+';
-    if !text.is_empty() && text.len() <= 128 && text.chars().all(is_plain) {
-        return Ok(text.to_owned());
-    }
-    let hint =
-        "write up to 128 printable ASCII characters without a blank and a `+`, as in `gateway.example.com/audit`";
-    Err(Wrong::new(format!("is {}, which is no name of a log", echo(text)), hint))
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::audit::Origin;
 use crate::auth::{Algorithm, KeySource};
 use crate::domain::{Mistake, Mistakes};
 use crate::server::TlsSettings;
@@ -26,6 +27,8 @@ pub enum NamedFile {
     Tls(TlsSettings),
     /// The audit's file, which need not exist.
     Audit(PathBuf),
+    /// The key that signs checkpoints of the log of this name.
+    CheckpointKey(PathBuf, Origin),
 }
 
 impl NamedFile {
@@ -42,7 +45,8 @@ impl NamedFile {
                 [certificate, private_key].into_iter().chain(of_clients).map(PathBuf::as_path).collect()
             }
             Self::IssuerKeys(KeySource::JwksUrl(fetched), _) => fetched.ca_file.as_deref().into_iter().collect(),
-            Self::Audit(_) => Vec::new(),
+            // A log keeps its key until a restart.
+            Self::Audit(_) | Self::CheckpointKey(..) => Vec::new(),
         }
     }
 }

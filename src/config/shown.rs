@@ -130,11 +130,13 @@ fn audit(settings: &audit::Settings) -> Value {
         "file": settings.sink.as_ref().and_then(Sink::file).map(|file| path(file)),
         "sink": sink,
         "on_failure": match settings.on_failure { OnFailure::Refuse => "refuse", OnFailure::Serve => "serve" },
-        "name": settings.name,
+        "name": settings.name.as_str(),
         "durability": if settings.sync { "sync" } else { "os" },
         "reserve": show_size(settings.reserve),
         "checkpoint_records": settings.checkpoints.records,
         "checkpoint_interval": show_duration(settings.checkpoints.interval),
+        "checkpoint_key_file": settings.checkpoints.key_file.as_deref().map(path),
+        "checkpoint_file": settings.checkpoints.file.as_deref().map(path),
     })
 }
 

@@ -13,6 +13,7 @@ use super::health::Health;
 use super::resume::{End, end_of, whole_lines};
 use super::torn;
 use crate::audit::copy::Copy;
+use crate::audit::notes::Notes;
 use crate::audit::record::{Reason, Recovery};
 use crate::audit::{Position, Record, Settings, Sink};
 use crate::domain::Mistake;
@@ -22,7 +23,10 @@ pub(super) struct Log {
     settings: Settings,
     /// `None` for standard output.
     path: Option<PathBuf>,
-    copy: Option<Copy>,
+    /// Beside a file: for a copy of its records, or for signed checkpoints.
+    output: Option<Copy>,
+    copies_records: bool,
+    notes: Option<Notes>,
     health: Arc<Health>,
     /// After the last record that is durable.
     position: Position,
@@ -51,18 +55,22 @@ struct Owed {
 impl Log {
     /// Opens what the settings name; nothing is written yet.
     pub(super) fn open(settings: &Settings, sink: &Sink, health: &Arc<Health>) -> Result<Self, Mistake> {
-        let (path, copied) = match sink {
+        let (path, copies_records) = match sink {
             Sink::File(path) => (Some(path.clone()), false),
             Sink::Both(path) => (Some(path.clone()), true),
             Sink::Stdout => (None, false),
         };
+        let notes = Notes::open(settings, sink)?;
+        let has_output = path.is_some() && (copies_records || notes.is_some());
         let place = path.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
         let cannot =
             |why: io::Error| Mistake::new(place, format!("the audit file cannot be opened for appending: {why}"));
         let mut log = Self {
             settings: settings.clone(),
             path,
-            copy: if copied { Some(Copy::start(health)?) } else { None },
+            output: if has_output { Some(Copy::start(health)?) } else { None },
+            copies_records,
+            notes,
             health: Arc::clone(health),
             position: Position::default(),
             file: None,
@@ -152,8 +160,10 @@ impl Log {
 
     fn say_what_is_owed(&mut self) -> io::Result<()> {
         let now = Timestamp::now();
-        let opened =
-            self.owed.opened.map(|reason| Record::opened(&self.settings.name, reason, self.position.tree(), now));
+        let opened = self
+            .owed
+            .opened
+            .map(|reason| Record::opened(self.settings.name.as_str(), reason, self.position.tree(), now));
         let recovered = self.owed.recovered.as_ref().map(|recovery| Record::recovered(recovery, now));
         let records: Vec<&Record> = opened.iter().chain(&recovered).collect();
         self.append(&records)?;
@@ -180,8 +190,8 @@ impl Log {
         self.position = position;
         self.since_checkpoint += records.len() as u64;
         records.iter().for_each(|record| self.health.count(record.kind()));
-        if let Some(copy) = &self.copy {
-            copy.send(&self.bytes);
+        if let (Some(output), true) = (&self.output, self.copies_records) {
+            output.send(&self.bytes);
         }
         Ok(())
     }
@@ -290,11 +300,20 @@ impl Log {
         self.is_open() && (self.since_checkpoint >= checkpoints.records || aged)
     }
 
-    /// Writes down what the tree is.
+    /// Writes down what the tree is, and publishes it if there is a key.
     pub(super) fn checkpoint(&mut self) -> io::Result<()> {
-        let record = Record::checkpoint(self.position.tree(), Timestamp::now());
+        let tree = self.position.tree();
+        let (size, root) = (tree.size(), tree.root());
+        let record = Record::checkpoint(tree, Timestamp::now());
         self.append(&[&record])?;
         (self.since_checkpoint, self.checkpoint_at) = (0, Instant::now());
+        let Some(line) = self.notes.as_ref().map(|notes| notes.publish(size, &root)) else { return Ok(()) };
+        match (&self.output, &mut self.file) {
+            (Some(output), _) => output.send(&line),
+            // Standard output is the log itself: no other thread writes into its lines.
+            (None, Some(file)) => file.append(&line, false)?,
+            (None, None) => {}
+        }
         Ok(())
     }
 

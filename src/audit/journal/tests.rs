@@ -39,10 +39,10 @@ fn settings(reserve: u64, records: u64) -> Settings {
     Settings {
         sink: None,
         on_failure: OnFailure::Refuse,
-        name: "test".to_owned(),
+        name: "test".parse().unwrap(),
         sync: true,
         reserve,
-        checkpoints: Checkpoints { records, interval: Duration::from_secs(3600) },
+        checkpoints: Checkpoints { records, interval: Duration::from_secs(3600), key_file: None, file: None },
     }
 }
 
