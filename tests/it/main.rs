@@ -30,6 +30,9 @@ mod shadow;
 
 // the program itself
 mod audit_commands;
+mod audit_faults;
+mod audit_file;
+mod audit_kill;
 mod check;
 mod dev;
 mod diagnosis;

@@ -1,4 +1,6 @@
 //! What the tests share.
 
 pub(crate) mod gateway;
+pub(crate) mod load;
 pub(crate) mod process;
+pub(crate) mod records;

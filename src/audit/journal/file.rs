@@ -58,6 +58,9 @@ impl LogFile {
         is_ours(&metadata)?;
         lock(&file, Instant::now() + patience)?;
         let len = file.metadata()?.len();
+        if len == 0 {
+            make_durable(path)?;
+        }
         Ok(Self { file, identity: Some(identity(&metadata)), len, reserved: Some(len) })
     }
 
@@ -183,6 +186,16 @@ impl LogFile {
             // What cannot be looked at may be the same, and the open file has a name.
             Err(_) => Ok(Seen::Same),
         }
+    }
+}
+
+/// A new file's name is in its folder, and that is another file to sync.
+fn make_durable(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some filesystems cannot, and some folders may be written and not read.
+        Err(why) if matches!(why.kind(), ErrorKind::InvalidInput | ErrorKind::PermissionDenied) => Ok(()),
+        result => result,
     }
 }
 

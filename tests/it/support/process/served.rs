@@ -41,7 +41,8 @@ impl Served {
         Process::start_if_allowed(command).map(Self::serving)
     }
 
-    fn start(command: Command) -> Self {
+    /// Starts it by this command.
+    pub(crate) fn start(command: Command) -> Self {
         Self::serving(Process::start(command))
     }
 
