@@ -13,7 +13,7 @@ use crate::audit::{Checkpoints, OnFailure, Origin, Settings, Sink};
 const RECORDS: RangeInclusive<u32> = 10..=10_000;
 const INTERVALS: RangeInclusive<Duration> = Duration::from_secs(1)..=minutes(60);
 const KIB: u64 = 1024;
-const RESERVES: RangeInclusive<u64> = 32 * KIB..=1024 * 1024 * KIB;
+const RESERVES: RangeInclusive<u64> = 64 * KIB..=1024 * 1024 * KIB;
 
 #[derive(Clone, Copy)]
 enum Kind {

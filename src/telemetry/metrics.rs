@@ -161,8 +161,8 @@ metrics! {
         audit_commit_records: HistogramVec = "audit_commit_records" (&BATCH_BUCKETS, &[]);
         #[doc = " Audit lines that standard output did not take in time, where it has only a copy."]
         audit_stdout_dropped: IntCounter = "audit_stdout_dropped_total" ();
-        #[doc = " Times at which the audit file was gone, shorter or another one, and no reload had told so."]
-        audit_file_replaced: IntCounter = "audit_file_replaced_total" ();
+        #[doc = " Times at which the audit file was deleted or had become shorter: records are gone."]
+        audit_file_lost: IntCounter = "audit_file_lost_total" ();
         #[doc = " Bytes of disk space that the audit has taken ahead; absent where it can take none."]
         audit_reserved_bytes: IntGaugeVec = "audit_reserved_bytes" &[];
         #[doc = " Bytes that are free for us on the audit file's filesystem."]

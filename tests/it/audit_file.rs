@@ -71,7 +71,7 @@ fn a_file_that_is_deleted_or_cut_is_noticed_and_told() {
     served.enable(&token).expect(200);
     let text = folder.read("audit.jsonl");
     assert!(text.contains(r#""reason":"truncated""#) && text.lines().count() == 3, "{text}");
-    assert_eq!(served.metric("audit_file_replaced_total"), 2);
+    assert_eq!(served.metric("audit_file_lost_total"), 2);
     let log = served.ended_by(Signal::TERM).expect(0).stderr;
     assert!(log.contains("the audit file was deleted") && log.contains("has become shorter"), "{log}");
 }

@@ -26,8 +26,8 @@ pub struct Counts {
     pub failures: u64,
     /// Lines of the copy on standard output that were dropped.
     pub dropped: u64,
-    /// Times at which another file or none stood at the path, or a shorter one.
-    pub replaced: u64,
+    /// Times at which the file was deleted or had become shorter.
+    pub lost: u64,
     /// Bytes that can still be written for sure.
     pub reserved: Option<u64>,
     /// Bytes that the filesystem has left.
@@ -40,7 +40,7 @@ pub(in crate::audit) struct Health {
     records: [AtomicU64; Kind::ALL.len()],
     failures: AtomicU64,
     dropped: AtomicU64,
-    pub(super) replaced: AtomicU64,
+    pub(super) lost: AtomicU64,
     /// One more than the bytes; 0 where that means nothing.
     reserved: AtomicU64,
     free: AtomicU64,
@@ -100,7 +100,7 @@ impl Health {
             records: Kind::ALL.iter().zip(&self.records).map(|(kind, count)| (kind.as_str(), read(count))).collect(),
             failures: read(&self.failures),
             dropped: read(&self.dropped),
-            replaced: read(&self.replaced),
+            lost: read(&self.lost),
             reserved: read(&self.reserved).checked_sub(1),
             free: read(&self.free).checked_sub(1),
         }

@@ -1,14 +1,15 @@
 //! The log: one chain over all the files that stood at its path, one after the other.
 
+mod turnover;
+
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::file::{Identity, LogFile, PREDECESSOR, Seen};
+use super::file::{Identity, LogFile, PREDECESSOR};
 use super::health::Health;
 use super::resume::{End, end_of, whole_lines};
 use super::torn;
@@ -238,61 +239,6 @@ impl Log {
         self.file.as_ref().and_then(LogFile::free)
     }
 
-    /// Looks whether the open file is whole and has a name; nothing but the open file is asked.
-    pub(super) fn look_at_itself(&mut self) -> io::Result<()> {
-        let seen = self.file.as_ref().map_or(Ok(Seen::Same), LogFile::look_at_itself)?;
-        self.go_on_where(seen, Reason::Replaced)
-    }
-
-    /// Looks what stands at the path, and goes on there. `asked`: a reload has told us that it may be another file.
-    pub(super) fn look(&mut self, asked: bool) -> io::Result<()> {
-        let (Some(file), Some(path)) = (&self.file, &self.path) else { return Ok(()) };
-        let seen = file.look(path)?;
-        self.go_on_where(seen, if asked { Reason::Rotated } else { Reason::Replaced })
-    }
-
-    fn go_on_where(&mut self, seen: Seen, reason: Reason) -> io::Result<()> {
-        match seen {
-            Seen::Same => return Ok(()),
-            Seen::Shorter => {
-                self.health.replaced.fetch_add(1, Ordering::Relaxed);
-                tracing::error!("the audit file has become shorter: records are gone from it");
-                self.owed.opened = Some(Reason::Truncated);
-            }
-            Seen::Other { deleted } => {
-                self.tell_replaced(deleted, reason);
-                self.owed.opened = Some(reason);
-                self.leave();
-            }
-        }
-        self.file = None;
-        self.left = None;
-        self.begin()
-    }
-
-    fn tell_replaced(&self, deleted: bool, reason: Reason) {
-        if deleted {
-            tracing::error!("the audit file was deleted: its records are gone");
-        } else {
-            tracing::info!(reason = reason.as_str(), "the audit file was renamed: the log goes on in a new one");
-        }
-        if deleted || reason != Reason::Rotated {
-            self.health.replaced.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// The last line of a file that is left, and no space for more.
-    fn leave(&mut self) {
-        if let Err(why) = self.checkpoint() {
-            tracing::error!(error = %why, "the audit file that was renamed could not be closed with a checkpoint");
-        }
-        if let Some(file) = &mut self.file
-            && let Err(why) = file.cut()
-        {
-            tracing::warn!(error = %why, "space that was reserved for the audit is not given back");
-        }
-    }
-
     /// When the next checkpoint is due, if anything was written since the last.
     pub(super) fn checkpoint_is_due(&self) -> bool {
         let checkpoints = &self.settings.checkpoints;
@@ -322,5 +268,6 @@ impl Log {
         if self.is_open() && self.since_checkpoint > 0 {
             self.leave();
         }
+        self.give_back();
     }
 }

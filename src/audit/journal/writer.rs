@@ -17,6 +17,8 @@ use crate::audit::{Kind, OnCommit, Record, Unwritten};
 const MOST_AT_ONCE: usize = 512;
 /// Outcomes that are kept in memory while they cannot be written.
 const MOST_KEPT: usize = 4096;
+/// Lines for which there must be space before requests are let in again: else the first of them would find it full.
+const TO_BEGIN: usize = 16;
 /// How often it is tried to write again after a failure.
 const RETRY: Duration = Duration::from_millis(500);
 /// How often it is looked what stands at the path.
@@ -181,7 +183,7 @@ impl Writer {
     fn recover(&mut self) {
         self.tried_at = Instant::now();
         let kept: Vec<&Record> = self.kept.iter().map(|(record, _)| record).collect();
-        let needed = self.needed(kept.len());
+        let needed = self.needed(kept.len() + TO_BEGIN);
         let begun = self.log.begin().and_then(|()| self.log.has_room(needed));
         let result = begun.and_then(|()| if kept.is_empty() { Ok(()) } else { self.log.append(&kept) });
         self.is_full = result.is_err();

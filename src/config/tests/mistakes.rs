@@ -93,6 +93,13 @@ fn a_value_that_cannot_be_read_is_told_with_how_to_write_it() {
         ("[[ci.buckets]]\nname = 'nobody'\nregion = 'r'", 2, "`ci.buckets[0].name` is `nobody`", "APPID"),
         ("[credentials]\napp_ids = ['x']", 2, "`credentials.app_ids[0]` is `x`", "APPID"),
         ("[audit]\non_failure = 'ignore'", 2, "is `ignore`", "one of `refuse`, `serve`"),
+        ("[audit]\nsink = 'both'", 1, "`audit.file` is missing", "name the file"),
+        ("[audit]\nfile = 'a'\nsink = 'stdout'", 3, "is `stdout`, and a file is named", "write `both`"),
+        ("[audit]\nname = 'a b'", 2, "`audit.name` is `a b`", "without spaces"),
+        ("[audit]\nreserve = '8MB'", 2, "is `8MB`, which is no size", "`8MiB`"),
+        ("[audit]\nreserve = '1KiB'", 2, "is `1KiB`", "from `64KiB` to `1GiB`"),
+        ("[audit]\ncheckpoint_records = 5", 2, "is out of bounds", "from 10 to 10000"),
+        ("[audit]\ncheckpoint_file = 'c'", 2, "and no checkpoint_key_file", "name the key"),
         ("[limits]\nper_caller = '100'", 2, "no rate", "`100/1s`"),
         ("[telemetry]\nlog_format = 'a\\u001bb'".replace('\'', "\"").as_str(), 2, "is `a\\u{1b}b`", "`json`, `text`"),
     ] {

@@ -13,8 +13,8 @@ pub struct AuditSeen {
     pub failures: u64,
     /// Lines of the copy that were dropped.
     pub dropped: u64,
-    /// Times at which the file was not the one that it should be.
-    pub replaced: u64,
+    /// Times at which the file was deleted or had become shorter.
+    pub lost: u64,
     /// Bytes taken ahead.
     pub reserved: Option<u64>,
     /// Bytes left on the filesystem.
@@ -33,7 +33,7 @@ impl Metrics {
         }
         follow(&self.audit_failures, seen.failures);
         follow(&self.audit_stdout_dropped, seen.dropped);
-        follow(&self.audit_file_replaced, seen.replaced);
+        follow(&self.audit_file_lost, seen.lost);
         self.audit_usable.set(i64::from(seen.usable));
         for (shown, bytes) in [(&self.audit_reserved_bytes, seen.reserved), (&self.audit_free_bytes, seen.free)] {
             match bytes {
