@@ -176,5 +176,18 @@ mod tests {
         fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             prop_assert!(read(&bytes).iter().all(Result::is_err));
         }
+
+        #[test]
+        fn whatever_a_sealed_record_says_is_read_or_refused_without_a_panic(
+            kind in "(opened|intent|outcome|checkpoint|recovered|[a-z]{0,9})",
+            members in "(,\"(time|size|root|peaks|tree|reason)\":([0-9]{1,25}|\"\\PC{0,9}\"|\\[\\]|\\{\\})){0,4}\\PC{0,9}",
+        ) {
+            let mut line = Vec::new();
+            let members = format!("\"type\":\"{kind}\"{members}");
+            Position::default().seal(&Record::of_members(&members), &mut line);
+            if let Some(Ok(sealed)) = Lines::new(line.as_slice()).advance().unwrap().map(|line| line.sealed()) {
+                prop_assert!(Entry::read(&sealed).is_err() || kind == "recovered");
+            }
+        }
     }
 }

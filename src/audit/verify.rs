@@ -38,8 +38,8 @@ pub struct Seen {
     pub begins: u64,
     /// The number that the next record will have: how many there are, from the first of the log on.
     pub ends: u64,
-    /// The root of the tree over them.
-    pub root: Digest,
+    /// The root of the tree over them; `None` if the files were not followed to their end.
+    pub root: Option<Digest>,
     /// How many signed checkpoints were found to be of this log.
     pub agreed: u64,
     /// How many records the newest of them covers.
@@ -229,6 +229,8 @@ impl Walk<'_> {
         while let Some(noted) = self.notes.get(self.next_note).filter(|noted| noted.checkpoint.size() == size) {
             if noted.checkpoint.root() != *root.get_or_insert_with(|| position.tree().root()) {
                 let from = self.seen.covered.max(self.seen.begins);
+                // Which of them is another one cannot be told, so none of them counts as in order.
+                self.seen.ends = from;
                 return Err(Wrong::NotWhatWasSigned { place: noted.place(), from, size });
             }
             self.next_note += 1;
@@ -241,7 +243,7 @@ impl Walk<'_> {
     /// Whether a signed checkpoint covers more records than there are.
     fn truncated(&mut self) -> Option<Wrong> {
         let holds = self.position.as_ref().map_or(0, Position::seq);
-        self.seen.root = self.position.as_ref().map(|position| position.tree().root()).unwrap_or_default();
+        self.seen.root = self.position.as_ref().map(|position| position.tree().root());
         let largest = self.notes.last().filter(|noted| noted.checkpoint.size() > holds)?;
         Some(Wrong::Truncated { place: largest.place(), covers: largest.checkpoint.size(), holds })
     }

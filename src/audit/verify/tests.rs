@@ -19,7 +19,7 @@ fn a_log_as_it_was_written_is_in_order_and_what_was_looked_at_is_told() {
     assert_eq!(seen.log.as_deref(), Some(ORIGIN));
     let mut tree = Tree::default();
     log.lines.iter().for_each(|line| tree.append(line.strip_suffix(b"\n").unwrap()));
-    assert_eq!(seen.root, tree.root());
+    assert_eq!(seen.root, Some(tree.root()));
     assert_eq!(judged(&[], Notes::default()).finding, None);
 }
 
@@ -46,8 +46,10 @@ fn a_file_alone_is_followed_from_its_own_tree_and_earlier_checkpoints_are_told_a
     assert_eq!((place.as_str(), middle), ("0:1", Wrong::NoBeginning));
     // The tree that it begins with is another one: the checkpoints tell.
     said[3] = Said::Intent(1000);
-    let (_, forged) = wrong(&[written(&said).lines[30..].concat()], &log.notes);
+    let verdict = judged(&[written(&said).lines[30..].concat()], noted(&log.notes, None));
+    let forged = verdict.finding.unwrap().wrong().clone();
     assert!(matches!(forged, Wrong::NotWhatWasSigned { from: 30, size: 49, .. }), "{forged}");
+    assert_eq!((verdict.seen.begins, verdict.seen.ends, verdict.seen.root), (30, 30, None));
 }
 
 #[test]
@@ -155,6 +157,6 @@ fn the_leaves_are_kept_for_proofs() {
     let mut grove = Grove::default();
     let seen = verify(&mut logs, Notes::default(), Some(&mut grove)).unwrap().seen;
     let path = grove.inclusion(45, 60).unwrap();
-    assert!(crate::audit::is_included(&grove.leaf(45).unwrap(), 45, 60, &seen.root, &path));
+    assert!(crate::audit::is_included(&grove.leaf(45).unwrap(), 45, 60, &seen.root.unwrap(), &path));
     assert!(matches!(wrong(&[b"x\n".to_vec()], "").1, Wrong::Line(BadLine::Form)));
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::files::{CheckpointArgs, Checkpoints, LogArgs, Problem, open};
 use crate::audit::verify::{Finding, Seen, verify};
 use crate::cli::paper::{Ink, Paper, print};
+use crate::cli::problems::counted;
 use crate::cli::status::Status;
 
 /// Say whether an audit log is what the gateway wrote, and if not, which line is the first that is not.
@@ -61,7 +62,7 @@ fn unchecked(seen: &Seen, files: usize, verified: bool, stopped: bool) -> Vec<St
         unchecked.push(format!("it begins at record {}; what came before was not looked at", seen.begins));
     }
     if seen.unseen > 0 {
-        unchecked.push(format!("{} checkpoints are of records before the first one here", seen.unseen));
+        unchecked.push(format!("of the records before the first one here: {}", many(seen.unseen, "checkpoint")));
     }
     if stopped {
         unchecked.push("what stands behind the first line that is wrong".to_owned());
@@ -77,7 +78,7 @@ fn unchecked(seen: &Seen, files: usize, verified: bool, stopped: bool) -> Vec<St
     }
     let behind = seen.ends - seen.covered.max(seen.begins);
     if files > 0 && behind > 0 {
-        unchecked.push(format!("{behind} records after the newest checkpoint are covered by the chain alone"));
+        unchecked.push(format!("after the newest checkpoint: {}, covered by the chain alone", many(behind, "record")));
     }
     unchecked
 }
@@ -91,7 +92,7 @@ impl Judged {
             "files": self.files,
             "begins": begins,
             "ends": ends,
-            "root": root.to_string(),
+            "root": root.map(|root| root.to_string()),
             "checkpoints": { "agreed": agreed, "covered": covered, "unseen": unseen, "signatures_verified": self.verified },
             "recoveries": recoveries.iter().map(|recovery| json!({
                 "place": recovery.name, "line": recovery.line, "reason": recovery.reason,
@@ -116,8 +117,8 @@ impl Judged {
         };
         let verdict =
             if self.findings.is_empty() { paper.ink(Ink::Green, "in order") } else { "before it, in order".to_owned() };
-        let signed = if self.verified { "signed " } else { "" };
-        let _ = writeln!(text, "{verdict}: {records}{name}, held against {agreed} {signed}checkpoints");
+        let checkpoints = many(*agreed, if self.verified { "signed checkpoint" } else { "checkpoint" });
+        let _ = writeln!(text, "{verdict}: {records}{name}, held against {checkpoints}");
         for recovery in recoveries {
             let _ = writeln!(text, "  recovered: {}:{}: {}", recovery.name, recovery.line, recovery.reason);
         }
@@ -126,6 +127,10 @@ impl Judged {
         }
         text
     }
+}
+
+fn many(count: u64, noun: &str) -> String {
+    counted(usize::try_from(count).unwrap_or(usize::MAX), noun)
 }
 
 fn finding_as_json(finding: &Finding) -> Value {
