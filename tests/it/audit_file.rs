@@ -50,6 +50,8 @@ fn rotation_under_load_loses_no_record() {
     assert!(answers.len() >= 240 && answers.values().all(|status| *status == 200), "{answers:?}");
     assert_eq!((intents.len(), outcomes.len()), (answers.len(), answers.len()));
     assert!(answers.keys().all(|bucket| intents.contains_key(bucket) && outcomes.contains_key(bucket)));
+    let named: Vec<&str> = files.iter().map(|file| file.to_str().unwrap()).collect();
+    run(&[&["audit", "verify"], named.as_slice()].concat()).expect(0);
     for file in &files {
         let text = fs::read_to_string(file).unwrap();
         assert!(text.lines().next_back().unwrap().contains(r#""type":"checkpoint""#), "{}", file.display());
@@ -198,6 +200,10 @@ fn standard_output_has_the_same_lines_as_the_file_and_the_signed_checkpoints() {
             (record["size"].as_u64().unwrap(), record["root"].as_str().unwrap().to_owned())
         );
     }
+    let key =
+        run(&["audit", "key", &folder.path_text("audit.key"), "--name", "gateway.example/audit"]).expect(0).stdout;
+    let verified = run(&["audit", "verify", &folder.path_text("audit.jsonl"), "--public-key", key.trim()]).expect(0);
+    assert!(verified.stdout.contains(&format!("held against {} signed", said.len())), "{verified:?}");
     let file: String = said.iter().map(|note| format!("{note}\n")).collect();
     assert_eq!(folder.read("audit.jsonl.checkpoints"), file);
 }

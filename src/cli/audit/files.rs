@@ -99,7 +99,7 @@ impl LogArgs {
         if !self.files.is_empty() {
             return Ok(self.files.clone());
         }
-        let file = config.and_then(|config| config.audit.file.clone()).ok_or_else(|| {
+        let file = config.and_then(|config| config.audit.sink.as_ref()?.file().cloned()).ok_or_else(|| {
             let hint = "name the files of the log, or a configuration whose `[audit] file` does";
             Mistake::new("command line", "no file of the audit log is named").hint(hint)
         })?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use rustix::fs::statvfs;
 
 use super::finding::{Finding, Section};
+use crate::audit::Sink;
 use crate::cli::named_files::unwritable;
 use crate::config::Config;
 use crate::credentials::open_regular;
@@ -15,9 +16,13 @@ const LITTLE: u64 = 64 * 1024 * 1024;
 
 /// The section `audit`; nothing is written. A file that cannot be appended to was told already.
 pub(super) fn look(config: &Config) -> Vec<Finding> {
-    let Some(file) = &config.audit.file else {
-        let hint = "set [audit] file: without it only the last line of each request remains, in the log";
-        return vec![Finding::warning(Section::Audit, "there is no audit file", hint)];
+    let file = match &config.audit.sink {
+        Some(Sink::File(file) | Sink::Both(file)) => file,
+        Some(Sink::Stdout) => return vec![Finding::ok(Section::Audit, "it goes to standard output".to_owned())],
+        None => {
+            let hint = "set [audit] file: without it only the last line of each request remains, in the log";
+            return vec![Finding::warning(Section::Audit, "there is no audit file", hint)];
+        }
     };
     if unwritable(file).is_some() {
         return Vec::new();

@@ -41,7 +41,9 @@ fn summary(file: &Path, config: &Config) -> String {
 /// The file of these that only its owner may read.
 fn secret(named: &NamedFile) -> Option<&Path> {
     match named {
-        NamedFile::Credentials(file) | NamedFile::IssuerKeys(KeySource::Secret(file), _) => Some(file),
+        NamedFile::Credentials(file)
+        | NamedFile::IssuerKeys(KeySource::Secret(file), _)
+        | NamedFile::CheckpointKey(file, _) => Some(file),
         NamedFile::Tls(tls) => Some(&tls.private_key),
         NamedFile::IssuerKeys(KeySource::Jwks(_) | KeySource::JwksUrl(_), _)
         | NamedFile::ApiKeys(_)
@@ -63,7 +65,7 @@ fn section(named: &NamedFile) -> Section {
     match named {
         NamedFile::Credentials(_) => Section::Keys,
         NamedFile::IssuerKeys(..) => Section::Jwks,
-        NamedFile::Audit(_) => Section::Audit,
+        NamedFile::Audit(_) | NamedFile::CheckpointKey(..) => Section::Audit,
         NamedFile::ApiKeys(_) | NamedFile::Policy(_) | NamedFile::Candidate(_) | NamedFile::Tls(_) => Section::Config,
     }
 }

@@ -9,13 +9,13 @@ use crate::audit::record::Reason;
 
 impl Log {
     /// Looks whether the open file is whole and has a name; nothing but the open file is asked.
-    pub(super) fn look_at_itself(&mut self) -> io::Result<()> {
+    pub(in crate::audit::journal) fn look_at_itself(&mut self) -> io::Result<()> {
         let seen = self.file.as_ref().map_or(Ok(Seen::Same), LogFile::look_at_itself)?;
         self.go_on_where(seen, Reason::Replaced)
     }
 
     /// Looks what stands at the path, and goes on there. `asked`: a reload has told us that it may be another file.
-    pub(super) fn look(&mut self, asked: bool) -> io::Result<()> {
+    pub(in crate::audit::journal) fn look(&mut self, asked: bool) -> io::Result<()> {
         let (Some(file), Some(path)) = (&self.file, &self.path) else { return Ok(()) };
         let seen = file.look(path)?;
         self.go_on_where(seen, if asked { Reason::Rotated } else { Reason::Replaced })
