@@ -4,9 +4,9 @@ mod entry;
 
 use std::io::{self, BufRead, Read};
 
-pub use entry::{Answered, Asked, Entry, Kind, TreeSeen, UpstreamRead};
+pub use entry::{Answered, Asked, Entry, TreeSeen, UpstreamRead};
 
-use super::{Sealed, Unsealed};
+use super::{Kind, Sealed, Unsealed};
 
 /// A line with more bytes is no record; this only bounds the memory, records are far shorter.
 const LONGEST: usize = 64 * 1024;

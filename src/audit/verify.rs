@@ -17,8 +17,8 @@ use std::io::{self, BufRead};
 pub use finding::{Finding, Wrong};
 pub use notes::{Noted, Notes};
 
-use super::reading::{Entry, Kind, Line, Lines};
-use super::{Digest, Grove, Misplaced, Position, Sealed, Tree, leaf};
+use super::reading::{Entry, Line, Lines};
+use super::{Digest, Grove, Kind, Misplaced, Position, Sealed, Tree, leaf};
 
 /// A file of the log.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ci_gateway::audit::{Digest, Tree, is_consistent, is_included, leaf};
 use jiff::{SignedDuration, Timestamp};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::process::{Call, Cloud, Ended, Folder, Process, SMART_AUDIO, Served, program, run};
@@ -209,6 +210,37 @@ fn a_proof_needs_nothing_but_the_checkpoint_and_the_record() {
     audit(&folder, &["prove", "audit.jsonl"]).expect(64);
     folder.change("audit.jsonl", "bobs-request", "eves-request");
     assert!(audit(&folder, &["prove", "audit.jsonl", "--seq", "1"]).expect(2).stderr.contains("audit.jsonl:4"));
+}
+
+/// Rows 114 and 115, by the program itself: what one gateway wrote, was killed over, rotated and signed.
+#[test]
+fn the_log_of_a_gateway_that_was_killed_and_rotated_is_in_order_and_shows_who_did_what() {
+    let cloud = Cloud::start();
+    let folder = Folder::of(&cloud);
+    folder.write_secret("checkpoint.key", &Log::with_key().key());
+    let signed = "file = \"audit.jsonl\"\ncheckpoint_key_file = \"checkpoint.key\"\ncheckpoint_file = \"notes\"";
+    folder.change("gateway.toml", "file = \"audit.jsonl\"", signed);
+    let served = Served::from(&folder);
+    served.enable(&folder.token("alice")).expect(200);
+    served.enable(&folder.token("bob")).expect(403);
+    served.ended_by(Signal::KILL);
+    let served = Served::from(&folder);
+    fs::rename(folder.path("audit.jsonl"), folder.path("audit.jsonl.1")).unwrap();
+    served.reload().expect(200);
+    served.enable(&folder.token("alice")).expect(200);
+    served.ended_by(Signal::TERM).expect(0);
+    let key = audit(&folder, &["key", "--config", "gateway.toml"]).expect(0).stdout;
+    let both = ["verify", "--config", "gateway.toml", "audit.jsonl", "audit.jsonl.1", "--public-key", key.trim()];
+    let verified = object(&audit(&folder, &[&both[..], &["--json"]].concat()).expect(0));
+    assert_eq!((&verified["begins"], &verified["log"]), (&0.into(), &"ci-gateway".into()), "{verified}");
+    assert!(verified["checkpoints"]["agreed"].as_u64() >= Some(2), "{verified}");
+    let shown = audit(&folder, &["show", "audit.jsonl.1", "audit.jsonl", "--outcome", "applied"]).expect(0).stdout;
+    assert_eq!(shown.matches("  alice   ci:CreateAsrBucket ").count(), 2, "{shown}");
+    let newest = audit(&folder, &["verify", "--config", "gateway.toml"]).expect(0).stdout;
+    assert!(newest.contains("what came before was not looked at"), "{newest}");
+    folder.change("audit.jsonl.1", "\"caller\":\"alice\"", "\"caller\":\"carol\"");
+    let told = audit(&folder, &both).expect(2).stdout;
+    assert!(told.starts_with("wrong: audit.jsonl.1:2: record 1: "), "{told}");
 }
 
 /// A cloud in which Smart Audio is on for the test's bucket, and a folder with an audit log of its own.

@@ -4,22 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::BadLine;
-use crate::audit::{Digest, Sealed, Tree};
-
-/// What a record is about: the closed set of the member `type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A file, or a process's part of it, begins.
-    Opened,
-    /// A request is about to be made.
-    Intent,
-    /// What came of a request.
-    Outcome,
-    /// What the tree is so far.
-    Checkpoint,
-    /// Something was made good before it went on.
-    Recovered,
-}
+use crate::audit::{Digest, Kind, Sealed, Tree};
 
 impl Kind {
     /// The kind of a record, told by the member that each begins with.
@@ -29,14 +14,8 @@ impl Kind {
     pub fn of(sealed: &Sealed<'_>) -> Result<Self, BadLine> {
         let rest = sealed.members().strip_prefix(b"\"type\":\"").ok_or(BadLine::Form)?;
         let word = rest.split(|byte| *byte == b'"').next().unwrap_or_default();
-        Ok(match word {
-            b"opened" => Self::Opened,
-            b"intent" => Self::Intent,
-            b"outcome" => Self::Outcome,
-            b"checkpoint" => Self::Checkpoint,
-            b"recovered" => Self::Recovered,
-            other => return Err(BadLine::UnknownType(String::from_utf8_lossy(other).into())),
-        })
+        let known = Self::ALL.into_iter().find(|kind| kind.as_str().as_bytes() == word);
+        known.ok_or_else(|| BadLine::UnknownType(String::from_utf8_lossy(word).into()))
     }
 }
 

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::audit::Verifier;
 use crate::audit::reading::Lines;
 use crate::audit::verify::{Finding, Log, Notes, in_order};
+use crate::audit::{Sink, Verifier};
 use crate::cli::problems;
 use crate::cli::status::{Status, complain};
 use crate::config::Config;
@@ -37,7 +37,8 @@ pub(super) struct LogArgs {
 /// What the log is held against.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct CheckpointArgs {
-    /// A file of signed checkpoints; without it, FILE.checkpoints is read where there is one [may stand several times]
+    /// A file of signed checkpoints; without it, the one that the configuration names, else FILE.checkpoints where there is one
+    /// [may stand several times]
     #[arg(long, value_name = "FILE")]
     checkpoints: Vec<PathBuf>,
     /// What they are signed with: a key as `ci-gateway audit key` prints it, or a PEM file
@@ -99,7 +100,8 @@ impl LogArgs {
         if !self.files.is_empty() {
             return Ok(self.files.clone());
         }
-        let file = config.and_then(|config| config.audit.sink.as_ref()?.file().cloned()).ok_or_else(|| {
+        let sink = config.and_then(|config| config.audit.sink.as_ref());
+        let file = sink.and_then(Sink::file).cloned().ok_or_else(|| {
             let hint = "name the files of the log, or a configuration whose `[audit] file` does";
             Mistake::new("command line", "no file of the audit log is named").hint(hint)
         })?;
@@ -138,10 +140,15 @@ pub(super) struct Checkpoints {
 }
 
 impl CheckpointArgs {
-    /// Reads those of the log in `paths`.
-    pub(super) fn read(&self, paths: &[PathBuf]) -> Result<Checkpoints, Problem> {
+    /// Reads those of the log in `paths`; `config` may say where they stand.
+    pub(super) fn read(&self, paths: &[PathBuf], config: Option<&Config>) -> Result<Checkpoints, Problem> {
         let verifier = self.public_key.as_deref().map(verifier).transpose()?;
-        let files = if self.checkpoints.is_empty() { beside(paths) } else { self.checkpoints.clone() };
+        let configured = config.and_then(|config| config.audit.checkpoints.file.clone());
+        let files = match (self.checkpoints.as_slice(), configured) {
+            ([], Some(configured)) => vec![configured],
+            ([], None) => beside(paths),
+            (named, _) => named.to_vec(),
+        };
         let (mut notes, mut findings) = (Notes::default(), Vec::new());
         for path in &files {
             let (file, _) = open_regular(path).map_err(|why| unread(path, &why))?;

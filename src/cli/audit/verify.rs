@@ -46,8 +46,9 @@ struct Judged {
 }
 
 fn judged(args: &VerifyArgs) -> Result<Judged, Problem> {
-    let paths = args.log.paths(args.log.config()?.as_ref())?;
-    let Checkpoints { notes, findings, files, verified } = args.checkpoints.read(&paths)?;
+    let config = args.log.config()?;
+    let paths = args.log.paths(config.as_ref())?;
+    let Checkpoints { notes, findings, files, verified } = args.checkpoints.read(&paths, config.as_ref())?;
     let mut logs = open(&paths)?;
     let verdict = verify(&mut logs, notes, None)?;
     let unchecked = unchecked(&verdict.seen, files.len(), verified, verdict.finding.is_some());
