@@ -38,19 +38,23 @@ pub(crate) enum Server {
     Gateway,
     /// The gateway as it comes.
     GatewayLogging,
-    /// The gateway as it comes, with records in a file.
-    GatewayAuditing,
+    /// With records in a file that the operating system has.
+    AuditWritten,
+    /// With records on the disk before the call and before the answer, as it comes.
+    AuditDurable,
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 4] = [Self::PassThrough, Self::Gateway, Self::GatewayLogging, Self::GatewayAuditing];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::PassThrough, Self::Gateway, Self::GatewayLogging, Self::AuditWritten, Self::AuditDurable];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::PassThrough => "pass-through",
             Self::Gateway => "gateway, RUST_LOG=warn",
             Self::GatewayLogging => "gateway",
-            Self::GatewayAuditing => "gateway, [audit] file",
+            Self::AuditWritten => "gateway, [audit] durability = \"os\"",
+            Self::AuditDurable => "gateway, [audit] file",
         }
     }
 }
@@ -92,7 +96,7 @@ impl World {
                 program.args(["pass-through", &address.to_string(), &self.upstream.to_string()]);
                 program
             }
-            Server::Gateway | Server::GatewayLogging | Server::GatewayAuditing => {
+            Server::Gateway | Server::GatewayLogging | Server::AuditWritten | Server::AuditDurable => {
                 write_private(self.folder.path(), "gateway.toml", self.configuration(server, address).as_bytes());
                 let mut program = command(env!("CARGO_BIN_EXE_ci-gateway"), SERVER_CORE, self.pinned);
                 program.args(["serve", "--config"]).arg(self.folder.path().join("gateway.toml"));
@@ -112,7 +116,11 @@ impl World {
     }
 
     fn configuration(&self, server: Server, address: SocketAddr) -> String {
-        let audit = if server == Server::GatewayAuditing { "[audit]\nfile = \"audit.jsonl\"" } else { "" };
+        let audit = match server {
+            Server::PassThrough | Server::Gateway | Server::GatewayLogging => "",
+            Server::AuditWritten => "[audit]\nfile = \"audit.jsonl\"\ndurability = \"os\"",
+            Server::AuditDurable => "[audit]\nfile = \"audit.jsonl\"",
+        };
         format!(
             r#"
             server.listen = "{address}"
