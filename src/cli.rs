@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod admin_listener;
 mod audit;
 mod candidate;
 mod check;
@@ -9,6 +10,7 @@ mod gateway;
 mod harden;
 mod healthcheck;
 mod key;
+mod keys;
 mod looks;
 mod named_files;
 mod paper;
@@ -54,6 +56,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Token(token::TokenArgs),
     Key(key::KeyArgs),
+    Keys(keys::KeysArgs),
     Policy(policy::PolicyArgs),
     Audit(audit::AuditArgs),
     StandIn(stand_in::StandInArgs),
@@ -86,6 +89,7 @@ fn run(command: Command) -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Token(args) => token::run(args),
         Command::Key(args) => key::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Policy(args) => policy::run(&args),
         Command::Audit(args) => audit::run(args),
         Command::StandIn(args) => on_runtime(stand_in::run(args)),

@@ -219,7 +219,7 @@ fn interpret(reader: &Reader<'_>, values: &Map<String, Value>, text: &str, origi
     let api_keys = auth::api_keys::file(&auth_table);
     let user_from = auth::mtls::user_from(&auth_table, server.as_ref());
     let (policy_file, policy_candidate) = sections::policies(&root.table("policy"));
-    let credentials = cloud::credentials(&root.table("credentials"));
+    let credentials = cloud::keys::credentials(&root.table("credentials"));
     let ci_table = root.table("ci");
     let ci = cloud::ci(&ci_table);
     let audit = audit_section::audit(&root.table("audit"));

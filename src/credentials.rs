@@ -1,118 +1,221 @@
-//! Our Tencent Cloud keys: where they come from, and a type that does not let them out by accident.
+//! Our Tencent Cloud keys: where they come from, how they are kept fresh and told apart, and a type that does not let them
+//! out by accident.
 
-mod environment;
+mod account;
+mod breaker;
 mod generation;
+mod held;
 mod keys;
-mod key_file;
 mod plain_file;
+mod refresh;
 mod secret_file;
+mod source;
+mod state;
 
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 pub use generation::Generation;
 pub use keys::{InvalidKeys, Keys, SecretKey};
 pub use plain_file::{open_regular, read_file, read_text};
 pub use secret_file::read_secret_file;
+pub use source::{
+    Asked, AssumeRoleSettings, BaseSettings, CommandSettings, CvmRoleSettings, FileSettings, InvalidAddress,
+    InvalidRole, Issued, MetadataUrl, RoleArn, SessionName, Source, SourceSettings, StsUrl, WebIdentitySettings,
+    environment_keys, file_keys,
+};
+pub use state::{AccountState, GenerationState, Missing};
 
-use crate::domain::{AppId, Bucket, Mistake};
+use account::{Account, AtHand};
 
-/// Where the keys come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// `TENCENTCLOUD_SECRET_ID`, `TENCENTCLOUD_SECRET_KEY` and, for temporary keys, `TENCENTCLOUD_TOKEN`.
-    Environment,
-    /// A file that only its owner can read; see [`key_file`] for what may stand in it.
-    File(PathBuf),
-}
+use crate::domain::{AppId, Bucket, Mistake, Mistakes};
+
+/// The name of the account of buckets that no other names.
+const DEFAULT: &str = "default";
 
 /// What the configuration says about our keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where the keys come from.
-    pub source: Source,
+    /// The account of every bucket that none of `accounts` is for.
+    pub default: Option<DefaultSettings>,
+    /// Accounts by their APPID, each once.
+    pub accounts: Vec<AccountSettings>,
+}
+
+/// The account of every bucket that no other is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultSettings {
+    /// Where its keys come from.
+    pub source: SourceSettings,
     /// The accounts that the keys belong to; empty means that every bucket is tried with them.
     pub app_ids: Vec<AppId>,
 }
 
-/// The keys of one generation of the configuration, or why there are none.
+/// The account of the buckets of one APPID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountSettings {
+    /// The APPID.
+    pub app_id: AppId,
+    /// Where its keys come from.
+    pub source: SourceSettings,
+}
+
+/// The keys for a request. They stay its own, whatever becomes of the account meanwhile.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    keys: Arc<Generation>,
+    account: Arc<Account>,
+}
+
+impl Chosen {
+    /// The keys to sign with.
+    #[must_use]
+    pub fn keys(&self) -> &Arc<Generation> {
+        &self.keys
+    }
+
+    /// What the account has at `now` to sign with after these keys were refused: newer ones that came meanwhile, or those
+    /// from before. `None` if there is nothing else, or nothing better.
+    #[must_use]
+    pub fn other(&self, now: Timestamp) -> Option<Arc<Generation>> {
+        self.account.other_than(&self.keys, now)
+    }
+}
+
+/// The accounts of one generation of the configuration. What they hold changes by itself, and outlives reloads.
 #[derive(Debug)]
 pub struct Credentials {
-    keys: Result<Arc<Generation>, Mistake>,
-    app_ids: Vec<AppId>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    buckets: Buckets,
+    account: Arc<Account>,
+    /// What a reload has found, to be held once it is in force.
+    found: Option<AtHand>,
+}
+
+/// Whose buckets an account is for.
+#[derive(Debug)]
+enum Buckets {
+    Of(AppId),
+    /// Those that nothing else is for; of these accounts alone, unless the list is empty.
+    Others(Vec<AppId>),
 }
 
 impl Credentials {
-    /// Reads the keys from the configured source.
+    /// Opens the accounts, and reads the keys that are at hand. An account of `previous` with the same name and source
+    /// is kept: what is found for it counts from [`Self::begin`] on.
     ///
     /// An environment without keys is no mistake of the configuration: `check` runs where the secrets are not. The
     /// process then starts, is not ready, says why, and refuses what needs a key.
     ///
     /// # Errors
-    /// A [`Mistake`] that names the key file and never shows what stands in it.
-    pub fn load(settings: &Settings) -> Result<Self, Mistake> {
-        let keys = match &settings.source {
-            Source::Environment => environment::keys(),
-            Source::File(path) => Ok(key_file::keys(path)?),
-        };
-        let keys = keys.map(|keys| Arc::new(Generation::new(keys)));
-        Ok(Self { keys, app_ids: settings.app_ids.clone() })
+    /// Every [`Mistake`] about a key file or a source, which never shows what stands in it.
+    pub fn load(settings: &Settings, previous: Option<&Self>, now: Timestamp) -> Result<Self, Mistakes> {
+        let mut mistakes = Vec::new();
+        let accounts = settings.accounts.iter().map(|account| (Buckets::Of(account.app_id.clone()), &account.source));
+        let default =
+            settings.default.iter().map(|account| (Buckets::Others(account.app_ids.clone()), &account.source));
+        let entries = accounts.chain(default).filter_map(|(buckets, source)| {
+            let entry = Entry::load(buckets, source, previous, now);
+            entry.map_err(|mistake| mistakes.push(mistake)).ok()
+        });
+        let entries = entries.collect();
+        Mistakes::unless_any(mistakes, Self { entries })
     }
 
-    /// Why there are no keys; `None` when there are.
-    #[must_use]
-    pub fn missing(&self) -> Option<&Mistake> {
-        self.keys.as_ref().err()
-    }
-
-    /// The keys themselves, whatever the account.
-    ///
-    /// # Errors
-    /// Why there are none.
-    pub fn into_keys(self) -> Result<Keys, Mistake> {
-        self.keys.map(|generation| generation.keys().clone())
-    }
-
-    /// The keys for the account that owns `bucket`.
-    ///
-    /// # Errors
-    /// [`NoKeys`] if the account is another one's, or if there are no keys at all.
-    pub fn keys_for(&self, bucket: &Bucket) -> Result<Arc<Generation>, NoKeys> {
-        if !self.app_ids.is_empty() && !self.app_ids.contains(bucket.app_id()) {
-            return Err(NoKeys::OtherAccount);
+    /// Puts in force what was found, and keeps fresh what is not at hand. Needs a runtime.
+    pub fn begin(&mut self, now: Timestamp) {
+        for entry in &mut self.entries {
+            if let Some(found) = entry.found.take() {
+                entry.account.take(found, now);
+            }
+            entry.account.keep_fresh();
         }
-        self.keys.as_ref().map(Arc::clone).map_err(|_| NoKeys::Unavailable)
+    }
+
+    /// Asks every source that is not at hand, once: for a command, which ends before its keys do. What keeps them from
+    /// coming is [`Self::missing`].
+    pub async fn ask_once(&self) {
+        for entry in &self.entries {
+            entry.account.ask_once().await;
+        }
+    }
+
+    /// Why the gateway cannot work at `now`: no account has anything to sign with, or one has not been heard of at all
+    /// yet. One account without keys among others does not stop those.
+    #[must_use]
+    pub fn missing(&self, now: Timestamp) -> Option<Missing> {
+        let missing: Vec<_> =
+            self.entries.iter().filter_map(|entry| Some((entry, entry.account.missing(now)?))).collect();
+        let nothing = missing.len() == self.entries.len();
+        missing.into_iter().find(|(entry, _)| nothing || !entry.account.keyring().held().answered).map(|(_, why)| why)
+    }
+
+    /// What is told of each account at `now`; a signature of ours lives for `lifetime`.
+    #[must_use]
+    pub fn states(&self, now: Timestamp, lifetime: Duration) -> Vec<AccountState> {
+        self.entries.iter().map(|entry| entry.account.state(now, lifetime)).collect()
+    }
+
+    /// The keys for the account that owns `bucket`, for a request that begins at `now`. Nothing is waited for.
+    ///
+    /// # Errors
+    /// [`NoKeys`] if there is no such account, or if it has nothing to sign with.
+    pub fn keys_for(&self, bucket: &Bucket, now: Timestamp) -> Result<Chosen, NoKeys> {
+        let entry = self.entries.iter().find(|entry| entry.buckets.include(bucket.app_id()));
+        let account = &entry.ok_or(NoKeys::OtherAccount)?.account;
+        Ok(Chosen { keys: account.choose(now)?, account: Arc::clone(account) })
+    }
+}
+
+impl Entry {
+    fn load(
+        buckets: Buckets,
+        source: &SourceSettings,
+        previous: Option<&Credentials>,
+        now: Timestamp,
+    ) -> Result<Self, Mistake> {
+        let name = buckets.name().to_owned();
+        let before = previous.into_iter().flat_map(|previous| &previous.entries);
+        let kept = before
+            .map(|entry| &entry.account)
+            .find(|account| account.keyring().name() == name && account.is_of(source));
+        match kept {
+            Some(kept) => Ok(Self { buckets, found: kept.look()?, account: Arc::clone(kept) }),
+            None => Ok(Self { buckets, found: None, account: Arc::new(Account::open(&name, source, now)?) }),
+        }
+    }
+}
+
+impl Buckets {
+    fn name(&self) -> &str {
+        match self {
+            Self::Of(app_id) => app_id.as_str(),
+            Self::Others(_) => DEFAULT,
+        }
+    }
+
+    fn include(&self, app_id: &AppId) -> bool {
+        match self {
+            Self::Of(ours) => ours == app_id,
+            Self::Others(ours) => ours.is_empty() || ours.contains(app_id),
+        }
     }
 }
 
 /// Why there are no keys for a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoKeys {
-    /// The bucket's account is none of the configured `app_ids`.
+    /// No configured account is the bucket's.
     OtherAccount,
-    /// The source gave no usable keys.
+    /// The account has nothing to sign with.
     Unavailable,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_given_for_the_configured_accounts_alone() {
-        let keys = Arc::new(Generation::new(Keys::new("id", "key", None).unwrap()));
-        let (ours, other) = ("a-1234567890".parse().unwrap(), "a-1234567891".parse().unwrap());
-        let any = Credentials { keys: Ok(keys.clone()), app_ids: Vec::new() };
-        assert!(any.keys_for(&ours).is_ok() && any.keys_for(&other).is_ok());
-        let bound = Credentials { keys: Ok(keys), app_ids: vec!["1234567890".parse().unwrap()] };
-        assert!(bound.keys_for(&ours).is_ok());
-        assert_eq!(bound.keys_for(&other).unwrap_err(), NoKeys::OtherAccount);
-    }
-
-    #[test]
-    fn without_keys_every_bucket_says_so_and_the_reason_is_kept() {
-        let none = Credentials { keys: Err(Mistake::new("environment", "not set")), app_ids: Vec::new() };
-        assert_eq!(none.keys_for(&"a-1".parse().unwrap()).unwrap_err(), NoKeys::Unavailable);
-        assert_eq!(none.missing().unwrap().what(), "not set");
-    }
-}
+mod tests;

@@ -46,7 +46,7 @@ pub use ledger::{Answered, Arrival};
 /// How a stand-in behaves.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The keys that requests may be signed with.
+    /// The keys that requests may be signed with; [`StandIn::set_keys`] changes them later.
     pub keys: Vec<KnownKey>,
     /// Whether a signature must cover `host`. The gateway promises it; whether upstream insists is not known.
     pub require_signed_host: bool,
@@ -139,6 +139,11 @@ impl StandIn {
     /// Replaces the faults; requests that have arrived keep what they have met.
     pub fn set_faults(&self, faults: impl Into<Faults>) {
         self.tasks.world.set_faults(faults.into());
+    }
+
+    /// Replaces the keys, as an account's owner does who makes a new one and deletes the old.
+    pub fn set_keys(&self, keys: &[KnownKey]) {
+        self.tasks.world.set_keys(keys);
     }
 
     /// Stops accepting, drops every connection, and returns when nothing of it runs any more.

@@ -8,6 +8,7 @@ mod endpoint;
 mod received;
 mod send_error;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,11 +64,21 @@ impl Settings {
 #[derive(Debug)]
 pub struct Upstream {
     client: Client<Connector, Empty<Bytes>>,
-    endpoint: Option<Endpoint>,
-    response_timeout: Duration,
+    settings: Settings,
 }
 
 impl Upstream {
+    /// The pool of `previous` if the settings are its own: a reload costs no connection. Else a new one.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn renewed(settings: &Settings, previous: Option<&Arc<Self>>) -> Result<Arc<Self>, Mistake> {
+        match previous.filter(|previous| previous.settings == *settings) {
+            Some(same) => Ok(Arc::clone(same)),
+            None => Self::new(settings).map(Arc::new),
+        }
+    }
+
     /// Prepares the pool; nothing is dialled.
     ///
     /// # Errors
@@ -78,7 +89,7 @@ impl Upstream {
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_IDLE_CONNECTIONS)
             .build(settings.connector()?);
-        Ok(Self { client, endpoint: settings.endpoint.clone(), response_timeout: settings.response_timeout })
+        Ok(Self { client, settings: settings.clone() })
     }
 
     /// Sends `request` and reads the answer whole, within the response time-out and before `deadline`.
@@ -88,7 +99,7 @@ impl Upstream {
     pub async fn send(&self, request: SignedRequest, deadline: Instant) -> Result<Received, SendError> {
         let mut request = self.on_the_wire(request)?;
         let connection = capture_connection(&mut request);
-        let deadline = deadline.min(Instant::now() + self.response_timeout);
+        let deadline = deadline.min(Instant::now() + self.settings.response_timeout);
         timeout_at(deadline, self.exchange(request)).await.map_err(|_elapsed| {
             // Without a connection not a byte was sent.
             if connection.connection_metadata().is_some() { SendError::Timeout } else { SendError::ConnectTimeout }
@@ -111,11 +122,28 @@ impl Upstream {
     }
 
     fn uri(&self, signed: &SignedRequest) -> Result<Uri, http::Error> {
-        let (scheme, authority) = match &self.endpoint {
+        let (scheme, authority) = match &self.settings.endpoint {
             Some(endpoint) => (endpoint.scheme().clone(), endpoint.authority().clone()),
             None => (Scheme::HTTPS, signed.host().parse::<Authority>()?),
         };
         let target: PathAndQuery = signed.path_and_query().parse()?;
         Uri::builder().scheme(scheme).authority(authority).path_and_query(target).build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_is_carried_over_while_its_settings_are_the_same() {
+        let settings = |seconds| Settings {
+            endpoint: Some(Endpoint::parse("http://127.0.0.1:9", false).unwrap()),
+            connect_timeout: Duration::from_secs(seconds),
+            response_timeout: Duration::from_secs(9),
+        };
+        let pool = Upstream::renewed(&settings(1), None).unwrap();
+        assert!(Arc::ptr_eq(&pool, &Upstream::renewed(&settings(1), Some(&pool)).unwrap()));
+        assert!(!Arc::ptr_eq(&pool, &Upstream::renewed(&settings(2), Some(&pool)).unwrap()));
     }
 }

@@ -35,7 +35,8 @@ const ORDER: [&[&str]; 10] = [
 /// Apart from the order: only the command line starts it, and it knows the nouns alone.
 const APART: &str = "stand_in";
 const PURE: [&str; 4] = ["domain", "policy", "signing", "ci"];
-const READERS_OF_THE_ENVIRONMENT: [&str; 3] = ["src/config/", "src/credentials/environment.rs", "src/cli/stand_in.rs"];
+const READERS_OF_THE_ENVIRONMENT: [&str; 3] =
+    ["src/config/", "src/credentials/source/environment.rs", "src/cli/stand_in.rs"];
 const SAY_NOTHING: [&str; 10] =
     ["util", "utils", "helper", "helpers", "common", "misc", "manager", "managers", "types", "mod"];
 const MOST_LINES: usize = 400;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use tower::Service;
@@ -21,6 +22,7 @@ use super::route::only_look;
 use super::shared::Shared;
 use super::{Refusal, Shadow, answer, clock, problem};
 use crate::auth::KeySetState;
+use crate::credentials::AccountState;
 use crate::domain::{Code, Mistake, Mistakes};
 use crate::telemetry::Metrics;
 
@@ -85,10 +87,17 @@ impl Admin {
             "/version" => {
                 answer::json(&json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") }))
             }
+            "/keys" => self.keys(),
             "/config" => answer::json(&self.shared.snapshot().configuration),
             // The `type` of a problem document resolves on the listener that sent it.
             _ => answer::problem_page(Code::from_word(path.strip_prefix("/problems/")?)?),
         })
+    }
+
+    /// What `ci-gateway keys status` shows.
+    fn keys(&self) -> Response<Full<Bytes>> {
+        let (now, snapshot) = (Timestamp::now(), self.shared.snapshot());
+        answer::json(&json!({ "at": now, "accounts": snapshot.credentials.states(now, snapshot.signature_lifetime) }))
     }
 
     fn metrics(&self) -> Response<Full<Bytes>> {
@@ -102,20 +111,20 @@ impl Admin {
 
     /// `?verbose` names every check; the word and the status are the same without it.
     fn readiness(&self, query: Option<&str>) -> Response<Full<Bytes>> {
-        let ready = self.shared.ready();
+        let now = Timestamp::now();
+        let ready = self.shared.ready(now);
         let (status, word) = match ready {
             Ok(()) => (StatusCode::OK, "ready"),
             Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why.as_str()),
         };
         let verbose = query
             .is_some_and(|query| query.split('&').any(|part| matches!(part, "verbose" | "verbose=1" | "verbose=true")));
-        let checks = if verbose { self.checks() } else { String::new() };
+        let checks = if verbose { self.checks(now) } else { String::new() };
         text(status, format!("{checks}{word}\n"))
     }
 
-    fn checks(&self) -> String {
+    fn checks(&self, now: Timestamp) -> String {
         let snapshot = self.shared.snapshot();
-        let keys = snapshot.credentials.missing().map(ToString::to_string);
         let audit = self.shared.audit().trouble().map(|trouble| format!("since {:.0}: {}", trouble.since, trouble.why));
         let candidate = candidate(&snapshot.candidate);
         let reload = self.shared.failed_reload().map(|failed| failed.to_string());
@@ -125,14 +134,16 @@ impl Admin {
             ("policy", Ok(policy)),
             ("candidate", candidate),
             ("reload", failed(reload)),
-            ("keys", failed(keys)),
+            ("keys", failed(snapshot.credentials.missing(now).map(|missing| missing.to_string()))),
             ("audit", failed(audit)),
             ("drain", failed(drain)),
             ("clock", clock::state(self.shared.clock(), snapshot.max_clock_correction)),
         ];
         // A failed reload, candidate, clock or issuer does not make it unready: what is there serves.
         let checks = checks.map(|(name, result)| check(name, result));
-        checks.into_iter().chain(snapshot.authenticator.key_sets().iter().map(issuer)).collect()
+        let accounts = snapshot.credentials.states(now, snapshot.signature_lifetime);
+        let accounts = accounts.iter().filter_map(account);
+        checks.into_iter().chain(accounts).chain(snapshot.authenticator.key_sets().iter().map(issuer)).collect()
     }
 
     /// Off the worker threads: a big policy takes seconds to read.
@@ -160,6 +171,12 @@ fn check(name: &str, result: Result<String, String>) -> String {
         Ok(remark) => format!("[+] {name} ok: {remark}\n"),
         Err(why) => format!("[-] {name} failed: {why}\n"),
     }
+}
+
+/// An account whose keys do not come as they should; the others are told of by `/keys`.
+fn account(state: &AccountState) -> Option<String> {
+    let why = state.missing.as_ref().or(state.problem.as_ref())?;
+    Some(check(&format!("account {}", state.account), Err(why.clone())))
 }
 
 /// An issuer whose keys are fetched.

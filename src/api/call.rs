@@ -12,7 +12,7 @@ use super::trail::Trail;
 use super::{clock, diagnosis};
 use crate::audit::Intent;
 use crate::ci::{self, Asked, Fault, Operation, Unserved};
-use crate::credentials::Generation;
+use crate::credentials::{Chosen, Generation};
 use crate::signing::{Request, SignedRequest, Window};
 use crate::upstream::{Exchange, Received, comes_of_clocks};
 
@@ -41,15 +41,31 @@ struct Attempt {
     result: Result<ci::Answer, Error>,
 }
 
+impl Attempt {
+    /// What the account has to sign with instead, if the keys of this attempt were refused and there is time.
+    fn other_keys(&self, chosen: &Chosen, trail: &Trail) -> Option<Arc<Generation>> {
+        let refused = self.result.as_ref().err().and_then(Error::fault).is_some_and(Fault::refuses_key);
+        if refused && Instant::now() < trail.deadline() { chosen.other(trail.now()) } else { None }
+    }
+}
+
 impl Call<'_> {
-    /// Signs, sends and reads; once more if only the clocks were in the way.
+    /// Signs, sends and reads; once more if only the clocks were in the way, and once more with the account's other keys
+    /// if Cloud Infinite refuses these.
     ///
     /// A create is sent again like all the others: a call whose signature is refused was not carried out, which is what
     /// invariant 8 of the contract asks for.
-    pub(super) async fn run(self, keys: Arc<Generation>, trail: &mut Trail) -> Result<ci::Answer, Error> {
-        let first = self.attempt(&keys, trail).await?;
-        let last = if self.is_mended_by_the_clock(&first, trail) { self.attempt(&keys, trail).await? } else { first };
-        last.result
+    pub(super) async fn run(self, chosen: &Chosen, trail: &mut Trail) -> Result<ci::Answer, Error> {
+        let keys = chosen.keys();
+        let first = self.attempt(keys, trail).await?;
+        let last = if self.is_mended_by_the_clock(&first, trail) { self.attempt(keys, trail).await? } else { first };
+        match last.other_keys(chosen, trail) {
+            None => last.result,
+            Some(other) => {
+                trail.keys = Some(Arc::clone(&other));
+                self.attempt(&other, trail).await?.result
+            }
+        }
     }
 
     /// Whether a new signature of the same keys would be another one, and would hold where the first did not.
@@ -63,10 +79,15 @@ impl Call<'_> {
     async fn attempt(self, keys: &Generation, trail: &mut Trail) -> Result<Attempt, Error> {
         let (signed, made) = self.signed(keys, trail)?;
         let sent = trail.now();
-        let received = self.send(signed, trail).await?;
+        let received = self.send(signed, keys, trail).await?;
         let exchange = Exchange { sent, received: trail.now() };
         let result = self.read(&received, trail);
         let fault = result.as_ref().err().and_then(Error::fault);
+        match &result {
+            Ok(_) => keys.is_accepted(trail.now()),
+            Err(_) if fault.is_some_and(Fault::refuses_key) => keys.is_refused(trail.now()),
+            Err(_) => {}
+        }
         let told = received.told(fault.and_then(Fault::server_time));
         if let Some(told) = told {
             let most = self.snapshot.max_clock_correction;
@@ -105,12 +126,13 @@ impl Call<'_> {
     }
 
     /// Step 9.
-    async fn send(self, signed: SignedRequest, trail: &mut Trail) -> Result<Received, Error> {
+    async fn send(self, signed: SignedRequest, keys: &Generation, trail: &mut Trail) -> Result<Received, Error> {
         let deadline = trail.deadline();
         if Instant::now() >= deadline {
             return Err(Error::Late);
         }
         trail.call_begins();
+        keys.goes_out(trail.now());
         let result = self.snapshot.upstream.send(signed, deadline).await;
         result.map_err(|why| {
             trail.call_ends(why.as_str());

@@ -64,7 +64,7 @@ where
         Route::OpenApi => Ok((answer::openapi(), Outcome::NotSent, None)),
         Route::Problem(code) => Ok((answer::problem_page(code), Outcome::NotSent, None)),
         Route::Health => {
-            let ready = shared.ready();
+            let ready = shared.ready(trail.now());
             Ok((answer::health(ready), Outcome::NotSent, ready.err().map(Unready::code)))
         }
     }
@@ -90,15 +90,15 @@ where
     let _place = admit(shared, &caller)?;
     let permit = decide(shared, snapshot, &caller, &target, trail)?;
     body::check(target.operation.verb(), &head.headers, body, trail.deadline()).await?;
-    let keys = snapshot.credentials.keys_for(permit.bucket()).map_err(Error::NoKeys)?;
-    trail.keys = Some(Arc::clone(&keys));
+    let chosen = snapshot.credentials.keys_for(permit.bucket(), trail.now()).map_err(Error::NoKeys)?;
+    trail.keys = Some(Arc::clone(chosen.keys()));
     let intent = intend(shared, permit, trail).await?;
     let call = Call { shared, snapshot, intent: &intent, target: &target };
     if target.validate_only {
-        call.sign(&keys, trail)?;
+        call.sign(chosen.keys(), trail)?;
         return Ok((answer::validated(&target, &caller, &intent), Outcome::NotSent, None));
     }
-    let said = call.run(keys, trail).await?;
+    let said = call.run(&chosen, trail).await?;
     Ok((answer::served(&target, &said), Outcome::Applied, None))
 }
 

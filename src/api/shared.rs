@@ -37,7 +37,7 @@ pub struct Snapshot {
     /// Where the buckets are.
     pub regions: Regions,
     /// The way to Cloud Infinite.
-    pub upstream: Upstream,
+    pub upstream: Arc<Upstream>,
     /// How long a signature holds.
     pub signature_lifetime: Duration,
     /// How far a signature follows Cloud Infinite's clock; zero for not at all.
@@ -149,7 +149,6 @@ impl InForce {
 /// What the metrics tell of a snapshot, in force from `now`; its number they are told when they are read.
 fn show(metrics: &Metrics, snapshot: &Snapshot, now: Timestamp) {
     metrics.show_candidate(snapshot.candidate.is_loaded());
-    metrics.keys_usable.set(i64::from(snapshot.credentials.missing().is_none()));
     metrics.config_last_reload_success.set(1);
     metrics.config_in_force_since.set(now.as_second());
 }
@@ -160,7 +159,7 @@ impl Shared {
     #[must_use]
     pub fn new(
         settings: &Settings,
-        snapshot: Snapshot,
+        mut snapshot: Snapshot,
         audit: Audit,
         metrics: Metrics,
         lines: TaskTracker,
@@ -168,6 +167,7 @@ impl Shared {
     ) -> Arc<Self> {
         show(&metrics, &snapshot, now);
         snapshot.authenticator.keep_fresh();
+        snapshot.credentials.begin(now);
         let shared = Self {
             in_force: ArcSwap::from_pointee(InForce::new(1, snapshot, now)),
             audit,
@@ -188,8 +188,9 @@ impl Shared {
 
     /// Puts a new generation in force for the requests that begin after `now`, and hands back the one before, which
     /// requests in progress still have. It is counted last: who sees the count sees all the rest.
-    pub fn replace(&self, snapshot: Snapshot, now: Timestamp) -> Arc<Snapshot> {
+    pub fn replace(&self, mut snapshot: Snapshot, now: Timestamp) -> Arc<Snapshot> {
         snapshot.authenticator.keep_fresh();
+        snapshot.credentials.begin(now);
         self.failed_reload.store(None);
         show(&self.metrics, &snapshot, now);
         let fresh = InForce::new(self.generation() + 1, snapshot, now);
@@ -279,14 +280,14 @@ impl Shared {
         self.in_force.load().generation
     }
 
-    /// Whether the process can serve.
+    /// Whether the process can serve at `now`.
     ///
     /// # Errors
     /// Why not.
-    pub fn ready(&self) -> Result<(), Unready> {
+    pub fn ready(&self, now: Timestamp) -> Result<(), Unready> {
         if self.is_draining() {
             Err(Unready::Draining)
-        } else if self.snapshot().credentials.missing().is_some() {
+        } else if self.snapshot().credentials.missing(now).is_some() {
             Err(Unready::NoKeys)
         } else if self.audit.refuses() {
             Err(Unready::NoAudit)

@@ -142,6 +142,12 @@ impl Fault {
         }
     }
 
+    /// Whether it is the key, or the signature made with it, that is refused: before anything was carried out.
+    #[must_use]
+    pub fn refuses_key(&self) -> bool {
+        matches!(self.code.as_ref().map(FaultCode::as_str), Some("InvalidAccessKeyId" | "SignatureDoesNotMatch"))
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {

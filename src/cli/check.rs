@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::named_files::all_mistakes;
@@ -15,7 +16,7 @@ use crate::api::{Shadow, Snapshot};
 use crate::audit::Sink;
 use crate::auth::{IssuerSettings, KeySource};
 use crate::config::Config;
-use crate::credentials::Source;
+use crate::credentials::{Settings, SourceSettings};
 use crate::domain::{Mistake, Mistakes};
 
 /// Name every problem of a configuration and the files it names, without starting.
@@ -117,16 +118,24 @@ impl fmt::Display for Summary<'_> {
 }
 
 impl Summary<'_> {
-    fn cloud(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Checked { config, snapshot } = self.checked;
-        let ci = &config.ci;
-        match (&config.credentials.source, snapshot.credentials.missing()) {
-            (Source::Environment, None) => row(f, "keys", "from the environment")?,
-            (Source::Environment, Some(why)) => {
-                row(f, "keys", format_args!("NOT HERE, and not ready without: {}", why.what()))?
-            }
-            (Source::File(file), _) => row(f, "keys", file.display())?,
+    fn keys(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { default, accounts } = &self.checked.config.credentials;
+        let missing =
+            self.checked.snapshot.credentials.missing(Timestamp::now()).map(|missing| missing.why.what().to_owned());
+        if let Some(default) = default {
+            row(f, "keys", Origin { source: &default.source, missing: missing.as_deref() })?;
         }
+        for account in accounts {
+            let origin = Origin { source: &account.source, missing: missing.as_deref() };
+            row(f, "keys", format_args!("of {}: {origin}", account.app_id))?;
+        }
+        Ok(())
+    }
+
+    fn cloud(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Checked { config, .. } = self.checked;
+        let ci = &config.ci;
+        self.keys(f)?;
         match &ci.default_region {
             Some(region) => row(f, "region", format_args!("{region}; buckets elsewhere: {}", ci.buckets.len()))?,
             None => row(f, "region", format_args!("none; buckets with their own: {}", ci.buckets.len()))?,
@@ -134,6 +143,32 @@ impl Summary<'_> {
         match &ci.upstream.endpoint {
             Some(endpoint) => row(f, "endpoint", format_args!("{endpoint} INSTEAD OF Cloud Infinite's own hosts")),
             None => row(f, "endpoint", "Cloud Infinite's own hosts"),
+        }
+    }
+}
+
+/// Where keys come from, and whether they are here.
+struct Origin<'a> {
+    source: &'a SourceSettings,
+    missing: Option<&'a str>,
+}
+
+impl fmt::Display for Origin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.source, self.missing) {
+            (SourceSettings::Environment, None) => f.write_str("from the environment"),
+            (SourceSettings::Environment, Some(why)) => write!(f, "NOT HERE, and not ready without: {why}"),
+            (SourceSettings::File(file), _) => match &file.previous {
+                Some(previous) => write!(f, "{}, and those before in {}", file.path.display(), previous.display()),
+                None => write!(f, "{}", file.path.display()),
+            },
+            (SourceSettings::Command(command), _) => write!(f, "from `{}`, not started now", command.program.display()),
+            (
+                other @ (SourceSettings::CvmRole(_) | SourceSettings::AssumeRole(_) | SourceSettings::WebIdentity(_)),
+                _,
+            ) => {
+                write!(f, "from {}, not asked now", other.as_str())
+            }
         }
     }
 }

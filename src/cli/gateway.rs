@@ -190,8 +190,10 @@ pub(super) fn snapshot(
     let no_keys = || Ok(ApiKeys::default());
     let api_keys = noted(config.api_keys.as_deref().map_or_else(no_keys, ApiKeys::load), &mut mistakes);
     let policy = noted(PolicyFile::read_noting(&config.policy_file, documents), &mut mistakes);
-    let credentials = noted(Credentials::load(&config.credentials).map_err(Mistakes::from), &mut mistakes);
-    let upstream = noted(Upstream::new(&config.ci.upstream).map_err(Mistakes::from), &mut mistakes);
+    let held = previous.map(|previous| &previous.credentials);
+    let credentials = noted(Credentials::load(&config.credentials, held, Timestamp::now()), &mut mistakes);
+    let pool = previous.map(|previous| &previous.upstream);
+    let upstream = noted(Upstream::renewed(&config.ci.upstream, pool).map_err(Mistakes::from), &mut mistakes);
     let authenticator = authenticator.zip(api_keys).map(|(issuers, keys)| issuers.with(keys, config.user_from));
     let parts = authenticator.zip(policy).zip(credentials.zip(upstream));
     // Without a mistake every part is there.
@@ -266,9 +268,10 @@ fn hooks(shared: &Arc<Shared>, reload: &Arc<Reload>, listeners: [(&'static str, 
         refresh: Box::new(move |metrics| {
             listeners.iter().for_each(|(name, counts)| show(metrics, name, counts));
             metrics.config_generation.set(shared.generation());
+            let snapshot = shared.snapshot();
+            metrics.show_accounts(&snapshot.credentials.states(Timestamp::now(), snapshot.signature_lifetime));
             metrics.show_audit(&audit_seen(shared.audit()));
-            metrics
-                .show_key_sets(&shared.snapshot().authenticator.key_sets().into_iter().map(seen).collect::<Vec<_>>());
+            metrics.show_key_sets(&snapshot.authenticator.key_sets().into_iter().map(seen).collect::<Vec<_>>());
         }),
     }
 }

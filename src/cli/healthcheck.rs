@@ -1,18 +1,12 @@
 //! `ci-gateway healthcheck`: asks a running gateway on this machine whether it is ready; for the container's health
 //! check, since the image holds no other program.
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
+use super::admin_listener::Page;
 use super::status::{Status, complain};
 use crate::config::Config;
-
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Far more than a readiness answer has.
-const LARGEST_ANSWER: u64 = 16 * 1024;
 
 /// Ask the admin listener of the gateway on this machine whether it is ready.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,29 +22,9 @@ pub(super) fn run(args: &HealthcheckArgs) -> ExitCode {
         Ok(config) => config,
         Err(mistakes) => return complain(Status::BadUsage, mistakes),
     };
-    let address = reachable(config.admin.listen);
-    match ask(address) {
-        Ok(answer) if answer.starts_with("HTTP/1.1 200 ") => Status::Fine.into(),
-        Ok(answer) => complain(Status::Failure, answer.lines().next().unwrap_or("no answer")),
-        Err(why) => complain(Status::Failure, format_args!("`{address}` does not answer: {why}")),
+    match Page::get(config.admin.listen, "/readyz") {
+        Ok(page) if page.is_ok() => Status::Fine.into(),
+        Ok(page) => complain(Status::Failure, page.status_line()),
+        Err(why) => complain(Status::Failure, why),
     }
-}
-
-/// Whoever listens on every address is asked on loopback.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
-}
-
-fn ask(address: SocketAddr) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.take(LARGEST_ANSWER).read_to_string(&mut answer)?;
-    Ok(answer)
 }

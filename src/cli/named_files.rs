@@ -9,7 +9,7 @@ use super::policy_file::PolicyFile;
 use crate::audit::Signer;
 use crate::auth::ApiKeys;
 use crate::config::{Broken, Files, NamedFile};
-use crate::credentials::{Credentials, Settings, Source};
+use crate::credentials::file_keys;
 use crate::domain::{Mistake, Mistakes};
 use crate::server::Tls;
 
@@ -43,10 +43,7 @@ pub(super) fn mistakes_of(file: &NamedFile) -> Vec<Mistake> {
         NamedFile::IssuerKeys(keys, algorithms) => listed(keys.check(algorithms)),
         NamedFile::ApiKeys(file) => listed(ApiKeys::load(file)),
         NamedFile::Policy(file) | NamedFile::Candidate(file) => listed(PolicyFile::read_noting(file, &mut Vec::new())),
-        NamedFile::Credentials(file) => {
-            let settings = Settings { source: Source::File(file.clone()), app_ids: Vec::new() };
-            Credentials::load(&settings).err().into_iter().collect()
-        }
+        NamedFile::Credentials(file) => file_keys(file).err().into_iter().collect(),
         NamedFile::Tls(settings) => listed(Tls::load(settings)),
         NamedFile::Audit(file) => unwritable(file).into_iter().collect(),
         NamedFile::CheckpointKey(file, name) => Signer::load(file, name).err().into_iter().collect(),

@@ -8,7 +8,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 
-use crate::credentials::{Credentials, Keys, Settings, Source};
+use crate::credentials::{Keys, environment_keys};
 use crate::domain::Mistake;
 use crate::signing::{SigningError, Stages, View, Window};
 
@@ -171,8 +171,7 @@ fn pairs(pairs: &Pairs) -> Vec<(&str, &str)> {
 
 /// The keys of the environment, as `serve` reads them.
 pub(super) fn keys() -> Result<Keys, Problem> {
-    let settings = Settings { source: Source::Environment, app_ids: Vec::new() };
-    Credentials::load(&settings).and_then(Credentials::into_keys).map_err(Problem::Keys)
+    environment_keys().map_err(Problem::Keys)
 }
 
 /// The file argument that both commands take.

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::gateway::{Gateway, StartError};
@@ -55,7 +56,7 @@ async fn serve(gateway: Gateway, signals: Signals) -> ExitCode {
         admin = %gateway.admin_address(),
         "serving"
     );
-    if let Some(why) = gateway.shared().snapshot().credentials.missing() {
+    if let Some(why) = gateway.shared().snapshot().credentials.missing(Timestamp::now()) {
         tracing::error!(problem = %why, "not ready: there are no keys to sign with");
     }
     signals.until_the_end(&gateway).await;

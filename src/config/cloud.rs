@@ -1,60 +1,16 @@
 //! `[credentials]` and `[ci]`: our keys, and how Cloud Infinite is reached.
 
+pub(super) mod keys;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Ci;
-use super::files::NamedFile;
 use super::reader::Table;
 use super::units::minutes;
-use super::values::{Wrong, parse};
-use crate::credentials::{self, Source};
+use super::values::Wrong;
 use crate::domain::{Bucket, Region};
 use crate::upstream::{self, Endpoint, InvalidEndpoint};
-
-/// What `source` may be; `None` for what comes later.
-#[derive(Clone, Copy)]
-enum Kind {
-    Environment,
-    File,
-}
-
-const SOURCES: [(&str, Option<Kind>); 6] = [
-    ("environment", Some(Kind::Environment)),
-    ("file", Some(Kind::File)),
-    ("cvm_role", None),
-    ("assume_role", None),
-    ("web_identity", None),
-    ("command", None),
-];
-
-pub(super) fn credentials(table: &Table<'_>) -> Option<credentials::Settings> {
-    let kind = table.choice("source", &SOURCES);
-    let file = table.path("file");
-    let app_ids = table.list("app_ids", parse);
-    let source = match kind? {
-        Some(Kind::Environment) => {
-            if table.has("file") {
-                table.mistake(
-                    "file",
-                    "is set, and source is `environment`",
-                    "set source = \"file\", or remove the file",
-                );
-            }
-            Some(Source::Environment)
-        }
-        Some(Kind::File) => {
-            table.need("file", "name the file that holds secret_id and secret_key");
-            table.names(file.clone().map(NamedFile::Credentials));
-            file.map(Source::File)
-        }
-        None => {
-            table.mistake("source", "is not available in this build yet", "use `file` or `environment`");
-            None
-        }
-    };
-    Some(credentials::Settings { source: source?, app_ids: app_ids? })
-}
 
 pub(super) fn ci(table: &Table<'_>) -> Option<Ci> {
     let default_region = table.parsed("default_region");

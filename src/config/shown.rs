@@ -9,7 +9,7 @@ use super::values::OFF;
 use super::{Ci, Config};
 use crate::audit::{self, OnFailure, Sink};
 use crate::auth::{IssuerSettings, KeySource, Profile};
-use crate::credentials::{self, Source};
+use crate::credentials::{self, BaseSettings, SourceSettings};
 use crate::domain::AppId;
 use crate::server::TlsSettings;
 use crate::telemetry::LogFormat;
@@ -96,12 +96,56 @@ fn issuer(issuer: &IssuerSettings) -> Value {
 }
 
 fn credentials(settings: &credentials::Settings) -> Value {
-    let (source, file) = match &settings.source {
-        Source::Environment => ("environment", None),
-        Source::File(file) => ("file", Some(path(file))),
-    };
-    let app_ids: Vec<&str> = settings.app_ids.iter().map(AppId::as_str).collect();
-    json!({ "source": source, "file": file, "app_ids": app_ids })
+    let mut shown = settings.default.as_ref().map_or_else(|| json!({}), |default| source(&default.source));
+    let default_app_ids = settings.default.iter().flat_map(|default| &default.app_ids);
+    insert(&mut shown, "app_ids", default_app_ids.map(AppId::as_str).collect());
+    let accounts = settings.accounts.iter().map(|account| {
+        let mut shown = source(&account.source);
+        insert(&mut shown, "app_id", account.app_id.as_str().into());
+        shown
+    });
+    insert(&mut shown, "account", accounts.collect());
+    shown
+}
+
+fn insert(shown: &mut Value, key: &str, value: Value) {
+    if let Some(shown) = shown.as_object_mut() {
+        shown.insert(key.to_owned(), value);
+    }
+}
+
+/// Of a command the program alone: its arguments may be nobody else's business.
+fn source(settings: &SourceSettings) -> Value {
+    let word = settings.as_str();
+    match settings {
+        SourceSettings::Environment => json!({ "source": word }),
+        SourceSettings::File(file) => {
+            json!({ "source": word, "file": path(&file.path), "previous_file": file.previous.as_deref().map(path) })
+        }
+        SourceSettings::CvmRole(role) => json!({ "source": word, "role_name": role.role_name }),
+        SourceSettings::AssumeRole(role) => json!({
+            "source": word,
+            "base": match &role.base {
+                BaseSettings::Environment => "environment",
+                BaseSettings::File(_) => "file",
+                BaseSettings::CvmRole(_) => "cvm_role",
+            },
+            "role_arn": role.role_arn.as_str(),
+            "role_session_name": role.role_session_name.as_str(),
+            "role_duration": show_duration(role.duration),
+            "sts_region": role.region.as_str(),
+        }),
+        SourceSettings::WebIdentity(role) => json!({
+            "source": word,
+            "role_session_name": role.role_session_name.as_str(),
+            "role_duration": show_duration(role.duration),
+        }),
+        SourceSettings::Command(command) => json!({
+            "source": word,
+            "command": path(&command.program),
+            "command_timeout": show_duration(command.time),
+        }),
+    }
 }
 
 fn ci(ci: &Ci) -> Value {

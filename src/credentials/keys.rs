@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Tencent's longest documented id and key are 36 and 32 characters; tokens run to a few kilobytes.
@@ -45,6 +46,13 @@ impl Keys {
     #[must_use]
     pub fn secret_key(&self) -> &SecretKey {
         &self.secret_key
+    }
+
+    /// Whether both are the same keys; how long it takes tells nothing of a secret but its length.
+    pub(super) fn are(&self, other: &Self) -> bool {
+        let (token, others) = (self.token().unwrap_or_default(), other.token().unwrap_or_default());
+        let same = self.secret_key.0.ct_eq(&other.secret_key.0) & token.as_bytes().ct_eq(others.as_bytes());
+        self.secret_id == other.secret_id && bool::from(same)
     }
 
     /// The token of temporary keys, which is sent along in a header.

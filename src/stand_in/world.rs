@@ -1,7 +1,7 @@
 //! The life of a request here: entered, delayed, verified, applied, answered; a fault may come in between.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +22,7 @@ use super::refusal::Refusal;
 use super::request::Received;
 use super::verify::{Stages, Terms, verify};
 use super::xml::{self, About, Nodes};
-use super::{KnownBuckets, Settings};
+use super::{KnownBuckets, KnownKey, Settings};
 use crate::domain::Bucket;
 
 const LARGEST_BODY: usize = 64 * 1024;
@@ -33,6 +33,7 @@ const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>502</title></head><body>
 #[derive(Debug)]
 pub(super) struct World {
     settings: Settings,
+    keys: Mutex<Arc<[KnownKey]>>,
     faults: Mutex<Faults>,
     enrolments: Mutex<Enrolments>,
     ledger: Ledger,
@@ -43,10 +44,12 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(settings: Settings) -> Self {
         let faults = Mutex::new(settings.faults.clone());
+        let keys = Mutex::new(settings.keys.as_slice().into());
         // The number only keeps the ids of two runs apart; without randomness they may collide.
         let instance = getrandom::u32().unwrap_or(0);
         Self {
             settings,
+            keys,
             faults,
             enrolments: Mutex::default(),
             ledger: Ledger::new(),
@@ -61,6 +64,14 @@ impl World {
 
     pub(super) fn set_faults(&self, faults: Faults) {
         *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+    }
+
+    pub(super) fn set_keys(&self, keys: &[KnownKey]) {
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys.into();
+    }
+
+    fn keys(&self) -> Arc<[KnownKey]> {
+        Arc::clone(&self.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Answers one request; `None` to reset the connection instead.
@@ -103,8 +114,8 @@ struct Visit<'a> {
 impl Visit<'_> {
     fn answer(&self, body: Result<(), Refusal>, trouble: Option<Fault>) -> (Verdict, Answer) {
         let received = body.and_then(|()| Received::read(self.head)).and_then(|received| {
-            let settings = &self.world.settings;
-            let terms = Terms { keys: &settings.keys, require_signed_host: settings.require_signed_host };
+            let keys = self.world.keys();
+            let terms = Terms { keys: &keys, require_signed_host: self.world.settings.require_signed_host };
             verify(&received, terms, self.now).map(|()| received)
         });
         let verified = received.is_ok();

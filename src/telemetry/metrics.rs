@@ -3,6 +3,7 @@
 //! Labels are closed sets: operations, codes, words of our own enums, and the issuers of the configuration. No label
 //! ever takes a caller's, bucket's or path's text, so the number of series is bounded whatever is sent to us.
 
+mod accounts;
 mod audit;
 mod handles;
 
@@ -86,6 +87,8 @@ macro_rules! metrics {
             /// Held while others' counts are carried over, so that two scrapes at once do not both add them; the
             /// issuers that were shown last.
             showing: Mutex<Vec<String>>,
+            /// The same for the accounts.
+            accounts: Mutex<Vec<String>>,
             $(#[doc = $help] pub(crate) $field: $kind,)*
         }
 
@@ -101,7 +104,7 @@ macro_rules! metrics {
                     let $field = <$kind>::declare(concat!("ci_gateway_", $metric), $help.trim(), $details)?;
                     registry.register(Box::new($field.clone()))?;
                 )*
-                let metrics = Self { registry, handles: Box::default(), showing: Mutex::default(), $($field,)* };
+                let metrics = Self { registry, handles: Box::default(), showing: Mutex::default(), accounts: Mutex::default(), $($field,)* };
                 metrics.start()?;
                 Ok(metrics)
             }
@@ -171,8 +174,18 @@ metrics! {
         audit_usable: IntGauge = "audit_usable" ();
         #[doc = " Panics that became a 500: each is a bug, alert on any."]
         panics: IntCounter = "panics_total" ();
-        #[doc = " 1 when usable keys are loaded."]
+        #[doc = " 1 when every account has usable keys."]
         keys_usable: IntGauge = "keys_usable" ();
+        #[doc = " When an account's current keys end, in Unix seconds; absent for keys that last."]
+        keys_expires: IntGaugeVec = "keys_expires_timestamp_seconds" &["account"];
+        #[doc = " When a request last went upstream with an account's keys, in Unix seconds; absent before the first."]
+        keys_last_used: IntGaugeVec = "keys_last_used_timestamp_seconds" &["account", "generation"];
+        #[doc = " Refusals of an account's keys, or of signatures made with them, by Cloud Infinite."]
+        keys_refusals: IntCounterVec = "keys_refusals_total" &["account"];
+        #[doc = " How often the source of an account was asked for keys, by what came of it."]
+        keys_refreshes: IntCounterVec = "keys_refreshes_total" &["account", "result"];
+        #[doc = " 1 when this process can do without an account's previous keys; ask every replica."]
+        keys_safe_to_delete: IntGaugeVec = "keys_safe_to_delete" &["account"];
         #[doc = " The generation of the configuration in force; it grows by one with each reload that succeeds."]
         config_generation: IntGauge = "config_generation" ();
         #[doc = " 1 when the last attempt to load the configuration succeeded."]

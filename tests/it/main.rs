@@ -40,6 +40,7 @@ mod doctor;
 mod drain;
 mod https;
 mod key;
+mod keys_rotation;
 mod memory;
 mod mtls;
 mod policy;

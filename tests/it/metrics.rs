@@ -56,6 +56,8 @@ fn vocabulary() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("listener", vec!["business", "admin"]),
         ("event", vec!["accepted", "turned_away", "not_accepted", "failed_handshake", "refused_head", "unreadable"]),
         ("version", vec![env!("CARGO_PKG_VERSION")]),
+        ("account", vec!["default"]),
+        ("generation", vec!["current", "previous"]),
         ("le", Vec::new()),
     ])
 }
@@ -79,6 +81,8 @@ fn most_series() -> usize {
     let authentications = Reason::ALL.len() + 3;
     let heads = Refusal::ALL.len();
     let connections = 2 + 2 * 6;
+    // End, last use of two, refusals, refreshes good and bad, and whether the old ones can go.
+    let keys = 1 + 2 + 1 + 2 + 1;
     let (single, reloads, process) = (10, 2, 10);
     requests
         + overhead
@@ -88,6 +92,7 @@ fn most_series() -> usize {
         + authentications
         + heads
         + connections
+        + keys
         + single
         + reloads
         + process

@@ -112,7 +112,7 @@ fn breaks() -> Vec<Break> {
         of(|f| f.write_secret("jwt.secret", "short"), "jwt.secret: "),
         of(|f| fs::remove_file(f.path("jwt.secret")).unwrap(), "jwt.secret: cannot be read"),
         of(|f| write_with_mode(&f.path("keys"), f.read("keys").as_bytes(), 0o660), "its mode 0660"),
-        of(|f| f.write_secret("keys", ""), "has no `secret_id`"),
+        of(|f| f.write_secret("keys", ""), "holds neither names with values nor exactly two lines"),
         of(|f| f.write_secret("keys", "secret_id = AKID\n"), "has no `secret_key`"),
         of(|f| f.write_secret("keys", "{\"secretId\": \"AKID\","), "is not the JSON of keys"),
         of(|f| fs::remove_file(f.path("keys")).unwrap(), "keys: cannot be read"),

@@ -90,7 +90,7 @@ impl Heard {
 
     /// Every page of the admin listener.
     fn admin(&mut self, served: &Served) {
-        for page in ["/metrics", "/config", "/readyz?verbose", "/livez", "/version", "/nothing"] {
+        for page in ["/metrics", "/keys", "/config", "/readyz?verbose", "/livez", "/version", "/nothing"] {
             let answer = served.admin_get(page);
             self.hear(&answer.head);
             self.hear(&answer.body);

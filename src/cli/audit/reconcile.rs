@@ -84,7 +84,7 @@ async fn reconciled(args: &ReconcileArgs, now: Timestamp) -> Result<(Vec<OpenCal
     let since = args.since.map(|since| since.from(now));
     let (mut calls, mistakes) = open_calls(&args.log, &config, since, now)?;
     if !args.offline && !calls.is_empty() {
-        let inquirer = Inquirer::new(&config)?;
+        let inquirer = Inquirer::new(&config).await?;
         for call in &mut calls {
             let said =
                 inquirer.ask(call.action.service(), &call.place.bucket, &call.place.region, Timestamp::now()).await;

@@ -8,7 +8,7 @@ use super::finding::{Finding, Section};
 use crate::ci::{self, Asked, Fault, FaultKind, Operation, Unserved, What};
 use crate::config::Config;
 use crate::credentials::{Credentials, Generation, NoKeys};
-use crate::domain::{Bucket, Mistake, Region, Service, Verb};
+use crate::domain::{Bucket, Region, Service, Verb};
 use crate::signing::{Diagnosis, Window};
 use crate::upstream::{Clock, Exchange, SendError, Upstream, comes_of_clocks};
 
@@ -19,7 +19,7 @@ const NO_BUCKET: &str = "doctor-1250000000";
 
 /// The sections `clock` and `keys`.
 pub(super) async fn look(config: &Config, bucket: Option<Bucket>) -> Vec<Finding> {
-    match prepared(config, bucket) {
+    match prepared(config, bucket).await {
         Ok(call) => call.made().await,
         Err(finding) => vec![finding],
     }
@@ -43,14 +43,18 @@ struct Attempt {
     diagnosis: Option<Diagnosis>,
 }
 
-fn prepared(config: &Config, bucket: Option<Bucket>) -> Result<Call<'_>, Finding> {
-    let mistaken = |mistake: &Mistake| Finding::mistake(Section::Keys, mistake);
-    let credentials = Credentials::load(&config.credentials).map_err(|mistake| mistaken(&mistake))?;
-    if let Some(missing) = credentials.missing() {
-        return Err(mistaken(missing));
+async fn prepared(config: &Config, bucket: Option<Bucket>) -> Result<Call<'_>, Finding> {
+    let now = Timestamp::now();
+    let credentials = Credentials::load(&config.credentials, None, now).map_err(|mistakes| {
+        let first = mistakes.iter().next().map(|mistake| Finding::mistake(Section::Keys, mistake));
+        first.unwrap_or_else(|| Finding::problem(Section::Keys, "the keys cannot be read", "please report this"))
+    })?;
+    credentials.ask_once().await;
+    if let Some(missing) = credentials.missing(Timestamp::now()) {
+        return Err(Finding::mistake(Section::Keys, &missing.why));
     }
     let (bucket, region) = place(config, bucket)?;
-    let keys = credentials.keys_for(&bucket).map_err(|why| {
+    let chosen = credentials.keys_for(&bucket, Timestamp::now()).map_err(|why| {
         let why = match why {
             NoKeys::OtherAccount => "another account's",
             NoKeys::Unavailable => "unavailable",
@@ -59,6 +63,7 @@ fn prepared(config: &Config, bucket: Option<Bucket>) -> Result<Call<'_>, Finding
         Finding::problem(Section::Keys, format!("the keys for {bucket} are {why}"), hint)
     })?;
     let upstream = Upstream::new(&config.ci.upstream).map_err(|mistake| Finding::mistake(Section::Tls, &mistake))?;
+    let keys = std::sync::Arc::clone(chosen.keys());
     Ok(Call { config, bucket, region, keys, upstream, clock: Clock::default() })
 }
 
@@ -68,7 +73,9 @@ fn place(config: &Config, bucket: Option<Bucket>) -> Result<(Bucket, Region), Fi
     let unknown = || Finding::warning(Section::Keys, "no region is configured, so Cloud Infinite was not asked", hint);
     let first = config.ci.buckets.keys().min_by(|one, other| one.as_str().cmp(other.as_str()));
     let made_up = || {
-        let of_account = config.credentials.app_ids.first().map(|id| format!("doctor-{id}"));
+        let of_default = config.credentials.default.iter().flat_map(|account| &account.app_ids);
+        let accounts = config.credentials.accounts.iter().map(|account| &account.app_id);
+        let of_account = of_default.chain(accounts).next().map(|id| format!("doctor-{id}"));
         of_account.as_deref().unwrap_or(NO_BUCKET).parse().ok()
     };
     let bucket = bucket.or_else(|| first.cloned()).or_else(made_up).ok_or_else(unknown)?;

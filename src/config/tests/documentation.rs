@@ -6,6 +6,7 @@ use ::config::ValueKind;
 
 use super::*;
 use crate::auth::{KeySource, Profile};
+use crate::credentials::SourceSettings;
 
 /// `default.toml` with every commented-out key set: lines `#key = value`, `#[table]` and `#[[list]]`.
 fn all_keys_set() -> String {
@@ -99,10 +100,26 @@ fn an_entry_without_its_optional_keys_means_what_the_documentation_says() {
 }
 
 #[test]
+fn a_source_without_its_optional_keys_means_what_the_documentation_says() {
+    let entry = all_keys_set();
+    let entry = document::read(&entry, "default.toml").unwrap();
+    let ValueKind::Table(documented) = &entry.values["credentials"].kind else { panic!() };
+    let documented = |key: &str| documented[key].clone().into_string().unwrap();
+    let parsed = parse(&format!("{LEAST}[credentials]\nsource = 'command'\ncommand = ['keys']\n")).unwrap();
+    let SourceSettings::Command(command) = parsed.credentials.default.unwrap().source else { panic!() };
+    assert_eq!(units::show_duration(command.time), documented("command_timeout"));
+    assert_eq!((command.program.to_str(), command.arguments.len()), (Some("keys"), 0));
+}
+
+#[test]
 fn the_documented_conflicts_are_the_only_mistakes_when_every_key_is_set() {
     let mistakes = parse(&all_keys_set()).unwrap_err().into_vec();
-    let about: Vec<_> = mistakes.iter().map(|mistake| mistake.what().split('`').nth(1).unwrap_or_default()).collect();
-    let expected = ["auth.jwt[0].secret_file", "auth.jwt[0].jwks_url", "credentials.file", "telemetry.otlp_endpoint"];
+    // Each source has keys of its own.
+    let is_of_another_source = |mistake: &&Mistake| mistake.what().contains("is set, and source is `");
+    assert_eq!(mistakes.iter().filter(is_of_another_source).count(), 15 + 13);
+    let others = mistakes.iter().filter(|mistake| !is_of_another_source(mistake));
+    let about: Vec<_> = others.map(|mistake| mistake.what().split('`').nth(1).unwrap_or_default()).collect();
+    let expected = ["auth.jwt[0].secret_file", "auth.jwt[0].jwks_url", "telemetry.otlp_endpoint"];
     assert_eq!(about.iter().collect::<BTreeSet<_>>(), expected.iter().collect(), "{mistakes:?}");
 }
 

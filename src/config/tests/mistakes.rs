@@ -156,15 +156,50 @@ fn a_default_that_another_key_makes_pointless_is_no_mistake() {
 fn what_comes_later_is_known_and_refused_with_what_to_use_instead() {
     for (text, line, what, hint) in [
         ("[telemetry]\notlp_endpoint = 'x'", 2, "`telemetry.otlp_endpoint`", "/metrics"),
-        ("[credentials]\nsource = 'cvm_role'", 2, "`credentials.source`", "`file` or `environment`"),
-        ("[credentials]\nsource = 'assume_role'", 2, "`credentials.source`", "`file`"),
+        ("[credentials]\nsource = 'cvm_role'", 2, "`credentials.source`", "`environment` or `command`"),
         ("[credentials]\nsource = 'web_identity'", 2, "`credentials.source`", "`file`"),
-        ("[credentials]\nsource = 'command'", 2, "`credentials.source`", "`file`"),
     ] {
         let mistake = only(text);
         assert_told(&mistake, line, what, hint);
         assert!(mistake.what().ends_with("is not available in this build yet"), "{mistake}");
     }
+}
+
+#[test]
+fn a_source_of_keys_needs_its_own_keys_and_no_others() {
+    let credentials = |text: &str| only(&format!("[credentials]\n{text}"));
+    for (text, line, what, hint) in [
+        ("source = 'file'", 1, "`credentials.file` is missing", "secret_id"),
+        ("source = 'command'", 1, "`credentials.command` is missing", "the program and its arguments"),
+        ("source = 'command'\ncommand = []", 3, "names no program", "first"),
+        ("source = 'command'\ncommand = ['x']\ncommand_timeout = '2m'", 4, "is `2m`", "to `1m`"),
+        ("source = 'command'\ncommand = ['x']\nfile = 'y'", 4, "is set, and source is `command`", "source = \"file\""),
+        ("previous_file = 'y'", 2, "is set, and source is `environment`", "source = \"file\""),
+        ("[[credentials.account]]\nsource = 'environment'", 2, "app_id` is missing", "APPID"),
+        ("[[credentials.account]]\napp_id = '1'", 2, "source` is missing", "as in [credentials]"),
+        ("[[credentials.account]]\napp_id = 'x'\nsource = 'environment'", 3, "is `x`", "APPID"),
+    ] {
+        let mistake = credentials(text);
+        assert!(
+            mistake.what().contains(what) && mistake.hint_text().is_some_and(|told| told.contains(hint)),
+            "{mistake}"
+        );
+        assert!(what.contains("missing") || mistake.line() == Some(line), "{mistake}");
+    }
+    let twice = "[[credentials.account]]\napp_id = '1'\nsource = 'environment'\n".repeat(2);
+    assert_told(&only(&twice), 5, "`credentials.account[1].app_id` is the account of an earlier", "one of the two");
+    let mut mistakes = with("[credentials]\nsource = 'assume_role'\nfile = 'x'\n").unwrap_err().into_vec();
+    mistakes.retain(|mistake| mistake.what().ends_with("is missing"));
+    assert_eq!(mistakes.len(), 3, "{mistakes:?}");
+}
+
+#[test]
+fn accounts_alone_leave_no_default_and_a_written_source_keeps_one() {
+    let account = "[[credentials.account]]\napp_id = '1'\nsource = 'file'\nfile = 'one'\n";
+    let alone = with(account).unwrap();
+    assert_eq!((alone.credentials.default, alone.credentials.accounts.len()), (None, 1));
+    assert_eq!(alone.files.read_by_reload().filter(|file| file.ends_with("one")).count(), 1);
+    assert!(with(&format!("[credentials]\nsource = 'environment'\n{account}")).unwrap().credentials.default.is_some());
 }
 
 #[test]

@@ -3,10 +3,14 @@
 use super::*;
 use crate::api::Rate;
 use crate::auth::{Algorithm, KeySource};
-use crate::credentials::Source;
+use crate::credentials::{DefaultSettings, FileSettings, SourceSettings};
 
 fn env_of(environment: &[(&str, &str)]) -> Config {
     parse_with(LEAST, environment).unwrap()
+}
+
+fn default(config: &Config) -> &DefaultSettings {
+    config.credentials.default.as_ref().unwrap()
 }
 
 #[test]
@@ -19,7 +23,7 @@ fn a_small_file_is_filled_up_with_the_defaults() {
     assert_eq!(config.admin.listen.to_string(), "127.0.0.1:9090");
     assert_eq!(config.policy_file, Path::new("/etc/gw/policy.json"));
     assert_eq!(config.auth.issuers[0].keys, KeySource::Jwks("/etc/gw/keys.json".into()));
-    assert_eq!(config.credentials.source, Source::Environment);
+    assert_eq!(default(&config).source, SourceSettings::Environment);
     assert_eq!(config.ci.default_region, None);
     assert_eq!(config.ci.signature_lifetime, Duration::from_secs(300));
     assert_eq!(config.limits, Limits { in_flight: 512, per_caller: None, failed_authentications: None });
@@ -47,8 +51,11 @@ fn everything_that_can_be_written_arrives() {
     let proxies: Vec<String> = config.server.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "2001:db8::7/128"]);
     assert_eq!(config.server.request_timeout, Duration::from_secs(90));
-    assert_eq!(config.credentials.source, Source::File("/etc/gw/k".into()));
-    assert_eq!(config.credentials.app_ids.len(), 2);
+    assert_eq!(
+        default(&config).source,
+        SourceSettings::File(FileSettings { path: "/etc/gw/k".into(), previous: None })
+    );
+    assert_eq!(default(&config).app_ids.len(), 2);
     assert_eq!(config.ci.upstream.endpoint.as_ref().unwrap().to_string(), "http://10.0.0.1:1");
     assert_eq!(config.ci.buckets[&"b-1".parse().unwrap()].as_str(), "ap-y");
     assert_eq!(config.limits.per_caller, Some(Rate { requests: 3, period: Duration::from_secs(2) }));
@@ -83,11 +90,11 @@ fn every_kind_of_value_can_come_from_the_environment() {
         ("CI_GATEWAY__LIMITS__PER_CALLER", "1/1s"),
     ]);
     assert_eq!(config.server.listener.max_connections, 12);
-    assert_eq!(config.server.listener.tls.unwrap().certificate, Path::new("/etc/gw/c"));
-    assert_eq!(config.ci.upstream.endpoint.unwrap().to_string(), "http://h:1");
+    assert_eq!(config.server.listener.tls.as_ref().unwrap().certificate, Path::new("/etc/gw/c"));
+    assert_eq!(config.ci.upstream.endpoint.as_ref().unwrap().to_string(), "http://h:1");
     assert_eq!(config.ci.buckets.len(), 1);
     // The crate's own parsing would have made a 7 of the first.
-    assert_eq!(config.credentials.app_ids.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["007", "12"]);
+    assert_eq!(default(&config).app_ids.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["007", "12"]);
 }
 
 #[test]

@@ -32,9 +32,11 @@ pub(super) struct Inquirer {
 
 impl Inquirer {
     /// With the keys and the connections of `config`.
-    pub(super) fn new(config: &Config) -> Result<Self, Mistakes> {
+    pub(super) async fn new(config: &Config) -> Result<Self, Mistakes> {
+        let credentials = Credentials::load(&config.credentials, None, Timestamp::now())?;
+        credentials.ask_once().await;
         Ok(Self {
-            credentials: Credentials::load(&config.credentials)?,
+            credentials,
             upstream: Upstream::new(&config.ci.upstream)?,
             lifetime: config.ci.signature_lifetime,
             patience: config.server.request_timeout,
@@ -44,13 +46,13 @@ impl Inquirer {
     /// What is so now.
     pub(super) async fn ask(&self, service: Service, bucket: &Bucket, region: &Region, now: Timestamp) -> Said {
         let operation = Operation::new(service, Verb::Describe);
-        let keys = match self.credentials.keys_for(bucket) {
-            Ok(keys) => keys,
+        let chosen = match self.credentials.keys_for(bucket, now) {
+            Ok(chosen) => chosen,
             Err(NoKeys::OtherAccount) => return Said::CannotTell("no keys are configured for its account".to_owned()),
             Err(NoKeys::Unavailable) => return Said::CannotTell("there are no keys to ask with".to_owned()),
         };
         let window = Window::around(now, self.lifetime);
-        let signed = match ci::request(operation, bucket, region).sign(keys.keys(), window) {
+        let signed = match ci::request(operation, bucket, region).sign(chosen.keys().keys(), window) {
             Ok(signed) => signed,
             Err(why) => return Said::CannotTell(why.to_string()),
         };

@@ -46,6 +46,12 @@ impl Cloud {
         format!("{}://{}", self.scheme, self.stand_in.address())
     }
 
+    /// From now on these are the keys that it knows, each with its secret.
+    pub(crate) fn knows(&self, keys: &[(String, String)]) {
+        let keys: Vec<_> = keys.iter().map(|(id, key)| KnownKey::new(id, key, None)).collect();
+        self.stand_in.set_keys(&keys);
+    }
+
     pub(crate) fn set_faults(&self, faults: impl Into<Faults>) {
         self.stand_in.set_faults(faults);
     }
@@ -53,6 +59,11 @@ impl Cloud {
     /// From now on every answer takes so long.
     pub(crate) fn delay(&self, time: Duration) {
         self.set_faults(Fault::Delay(time));
+    }
+
+    /// How many requests have come.
+    pub(crate) fn count(&self) -> u64 {
+        self.stand_in.request_count()
     }
 
     pub(crate) fn requests(&self) -> Vec<Arrival> {

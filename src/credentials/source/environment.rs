@@ -4,18 +4,29 @@ use std::env::VarError;
 
 use zeroize::Zeroizing;
 
-use super::Keys;
+use super::{Asked, Issued, Source};
+use crate::credentials::Keys;
 use crate::domain::Mistake;
 
 const SECRET_ID: &str = "TENCENTCLOUD_SECRET_ID";
 const SECRET_KEY: &str = "TENCENTCLOUD_SECRET_KEY";
 const TOKEN: &str = "TENCENTCLOUD_TOKEN";
 
+/// The variables as a source.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Environment;
+
+impl Source for Environment {
+    fn keys(&self) -> Asked<'_> {
+        Box::pin(async { Ok(Issued { keys: keys()?, expires: None }) })
+    }
+}
+
 /// The keys of this process's environment.
 ///
 /// # Errors
 /// A [`Mistake`] that names the variable which is missing or unusable.
-pub(super) fn keys() -> Result<Keys, Mistake> {
+fn keys() -> Result<Keys, Mistake> {
     let secret_id = required(SECRET_ID)?;
     let secret_key = required(SECRET_KEY)?;
     let token = variable(TOKEN)?.filter(|token| !token.is_empty());
@@ -32,7 +43,11 @@ fn required(name: &str) -> Result<Zeroizing<String>, Mistake> {
     })
 }
 
-fn variable(name: &str) -> Result<Option<Zeroizing<String>>, Mistake> {
+/// What `name` is set to.
+///
+/// # Errors
+/// A [`Mistake`] if that is no text.
+pub(super) fn variable(name: &str) -> Result<Option<Zeroizing<String>>, Mistake> {
     match std::env::var(name) {
         Ok(value) => Ok(Some(Zeroizing::new(value))),
         Err(VarError::NotPresent) => Ok(None),

@@ -1,30 +1,42 @@
-//! Keys from a file, in either of the two shapes that Tencent's own tools write.
+//! Keys from a file, in either of the two shapes that Tencent's own tools write, or in one of ours.
 //!
 //! - INI, as in `~/.tencentcloud/credentials`: lines `secret_id = …`, `secret_key = …`, optional `token = …`,
 //!   under `[default]` or no section.
 //! - JSON, as in `~/.tccli/default.credential`: `{"secretId": …, "secretKey": …, "token": …}`.
+//! - Two lines: the SecretId, and the SecretKey.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{Keys, read_secret_file};
+use super::{Asked, Issued, Source};
+use crate::credentials::{Keys, read_secret_file};
 use crate::domain::Mistake;
+
+/// A key file as a source.
+#[derive(Clone, Debug)]
+pub(super) struct KeyFile(pub(super) PathBuf);
+
+impl Source for KeyFile {
+    fn keys(&self) -> Asked<'_> {
+        // A regular file, and a small one: nothing is waited for.
+        Box::pin(async { Ok(Issued { keys: keys(&self.0)?, expires: None }) })
+    }
+}
 
 /// The keys that stand in the file at `path`.
 ///
 /// # Errors
 /// A [`Mistake`] that names the file and what is wrong with it, never what stands in it.
-pub(super) fn keys(path: &Path) -> Result<Keys, Mistake> {
+fn keys(path: &Path) -> Result<Keys, Mistake> {
     let place = path.display().to_string();
     let bytes = read_secret_file(path)?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Mistake::new(place.as_str(), "the key file is not UTF-8").hint("save the file as UTF-8"))?;
-    let parts = if text.trim_start().starts_with('{') { json(text) } else { ini(text) };
-    let parts = parts.map_err(|what| {
+    let parts = parts(text).map_err(|what| {
         Mistake::new(place.as_str(), what)
-            .hint("write `secret_id = …` and `secret_key = …` on a line each, or tccli's JSON with `secretId` and `secretKey`")
+            .hint("write `secret_id = …` and `secret_key = …` on a line each; or just the two of them; or tccli's JSON with `secretId` and `secretKey`")
     })?;
     Keys::new(&parts.secret_id, &parts.secret_key, parts.token.as_deref())
         .map_err(|why| Mistake::new(place, why.to_string()).hint(why.hint()))
@@ -38,6 +50,29 @@ struct Parts {
     secret_key: String,
     #[serde(default)]
     token: Option<String>,
+}
+
+fn parts(text: &str) -> Result<Parts, String> {
+    if text.trim_start().starts_with('{') {
+        json(text)
+    } else if words(text).any(|line| line.contains('=')) {
+        ini(text)
+    } else {
+        two_lines(text)
+    }
+}
+
+/// The lines that say something.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';']))
+}
+
+fn two_lines(text: &str) -> Result<Parts, String> {
+    let mut lines = words(text);
+    match (lines.next(), lines.next(), lines.next()) {
+        (Some(id), Some(key), None) => Ok(Parts { secret_id: id.to_owned(), secret_key: key.to_owned(), token: None }),
+        _ => Err("the key file holds neither names with values nor exactly two lines".to_owned()),
+    }
 }
 
 /// The error says nothing of the text: serde's own message may quote it.
@@ -104,6 +139,15 @@ mod tests {
     }
 
     #[test]
+    fn two_lines_are_the_id_and_the_key() {
+        assert_eq!(pair(parts("# ours\n\nid\n  key  \n")), ("id".into(), "key".into(), None));
+        assert_eq!(pair(parts("secret_id=id\nsecret_key=key\n")), ("id".into(), "key".into(), None));
+        for text in ["", "id", "id\nkey\ntoken", "[default]\n"] {
+            assert!(parts(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn keys_that_cannot_be_used_are_told_with_what_to_do() {
         use std::os::unix::fs::PermissionsExt;
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -131,8 +175,7 @@ mod tests {
             r#"{"secretId": "marker""#,
             r#"{"secretId": ["marker"], "secretKey": "marker"}"#,
         ] {
-            let parts = if text.starts_with('{') { json(text) } else { ini(text) };
-            let Err(what) = parts else { panic!("{text} was accepted") };
+            let Err(what) = parts(text) else { panic!("{text} was accepted") };
             assert!(!what.contains("marker"), "{what}");
         }
     }

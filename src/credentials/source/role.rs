@@ -1,0 +1,103 @@
+//! The names that a role is asked for by.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Longer than any role's name that CAM takes.
+const LONGEST_ARN: usize = 512;
+
+/// A role: `qcs::cam::uin/<uin>:roleName/<name>`, or `roleId` in the place of `roleName`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleArn(Box<str>);
+
+/// The name of a session: 2 to 128 of letters, digits and `_+=,.@-` (`AssumeRole`, parameter `RoleSessionName`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionName(Box<str>);
+
+impl RoleArn {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl SessionName {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RoleArn {
+    type Err = InvalidRole;
+
+    /// # Errors
+    /// [`InvalidRole`] shows the form.
+    fn from_str(text: &str) -> Result<Self, InvalidRole> {
+        let parts = text.strip_prefix("qcs::cam::uin/").and_then(|rest| rest.split_once(':'));
+        let (uin, role) = parts.ok_or(InvalidRole::Arn)?;
+        let name = role.strip_prefix("roleName/").or_else(|| role.strip_prefix("roleId/"));
+        let is_uin = !uin.is_empty() && uin.bytes().all(|byte| byte.is_ascii_digit());
+        let is_name = name.is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()));
+        if is_uin && is_name && text.len() <= LONGEST_ARN { Ok(Self(text.into())) } else { Err(InvalidRole::Arn) }
+    }
+}
+
+impl FromStr for SessionName {
+    type Err = InvalidRole;
+
+    /// # Errors
+    /// [`InvalidRole`] shows the form.
+    fn from_str(text: &str) -> Result<Self, InvalidRole> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+        if (2..=128).contains(&text.len()) && text.bytes().all(fits) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidRole::Session)
+        }
+    }
+}
+
+impl fmt::Display for RoleArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text is no name of a role or session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRole {
+    /// Not of the form of a role.
+    #[error("write a role as CAM shows it, `qcs::cam::uin/<uin>:roleName/<name>`")]
+    Arn,
+    /// Not of the form of a session's name.
+    #[error("write 2 to 128 letters, digits and `_+=,.@-`")]
+    Session,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_written_as_cam_shows_it() {
+        for text in ["qcs::cam::uin/100001:roleName/ci-gateway", "qcs::cam::uin/1:roleId/46116"] {
+            assert_eq!(text.parse::<RoleArn>().unwrap().as_str(), text);
+        }
+        for text in
+            ["", "ci-gateway", "qcs::cam::uin/:roleName/a", "qcs::cam::uin/1:roleName/", "qcs::cam::uin/x:roleName/a"]
+        {
+            assert_eq!(text.parse::<RoleArn>(), Err(InvalidRole::Arn), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_session_has_a_name_that_the_cloud_takes() {
+        assert_eq!("ci-gateway@pod_1".parse::<SessionName>().unwrap().as_str(), "ci-gateway@pod_1");
+        for text in ["", "a", "a b", "ä1", &"a".repeat(129)] {
+            assert_eq!(text.parse::<SessionName>(), Err(InvalidRole::Session), "{text}");
+        }
+    }
+}
