@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Tencent's longest documented id and key are 36 and 32 characters; tokens run to a few kilobytes.
 const LONGEST_KEY: usize = 256;
@@ -50,9 +52,8 @@ impl Keys {
 
     /// Whether both are the same keys; how long it takes tells nothing of a secret but its length.
     pub(super) fn are(&self, other: &Self) -> bool {
-        let (token, others) = (self.token().unwrap_or_default(), other.token().unwrap_or_default());
-        let same = self.secret_key.0.ct_eq(&other.secret_key.0) & token.as_bytes().ct_eq(others.as_bytes());
-        self.secret_id == other.secret_id && bool::from(same)
+        let mark = |keys: &Self| keys.secret_key.keyed::<Hmac<Sha256>>("", keys.token().unwrap_or_default());
+        self.secret_id == other.secret_id && bool::from(mark(self).ct_eq(&mark(other)))
     }
 
     /// The token of temporary keys, which is sent along in a header.
@@ -69,13 +70,23 @@ impl fmt::Debug for Keys {
 }
 
 /// The SecretKey: overwritten when dropped, and without `Display`, `Serialize` or a telling `Debug`.
+///
+/// Nobody gets at its bytes: signatures are made of what [`Self::keyed`] makes of them.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SecretKey(Box<[u8]>);
 
 impl SecretKey {
-    /// The bytes. The only caller outside of tests is the derivation of the sign key.
-    #[must_use]
-    pub(crate) fn expose(&self) -> &[u8] {
+    /// HMAC (RFC 2104) of `message` with the key `prefix` + SecretKey, by `M`'s hash: the first step of both signatures of
+    /// Tencent's. The one place where the SecretKey is read.
+    pub(crate) fn keyed<M: Mac + KeyInit>(&self, prefix: &str, message: &str) -> Zeroizing<Vec<u8>> {
+        let key = Zeroizing::new([prefix.as_bytes(), self.expose()].concat());
+        // HMAC takes a key of any length (RFC 2104 section 2), so there is no error to tell of.
+        let Ok(mut mac) = <M as KeyInit>::new_from_slice(&key) else { return Zeroizing::default() };
+        mac.update(message.as_bytes());
+        Zeroizing::new(mac.finalize().into_bytes().to_vec())
+    }
+
+    fn expose(&self) -> &[u8] {
         &self.0
     }
 }

@@ -18,9 +18,9 @@ pub(super) type Digest = [u8; 40];
 pub(super) struct SignKey(Digest);
 
 impl SignKey {
-    /// The one place where the SecretKey is read; `key_time` is the text of a window.
+    /// `key_time` is the text of a window.
     pub(super) fn derive(secret: &SecretKey, key_time: &str) -> Self {
-        Self(hmac_sha1(secret.expose(), key_time.as_bytes()))
+        Self(hexadecimal(&secret.keyed::<Hmac<Sha1>>("", key_time)))
     }
 
     /// Step 7: the 40 characters themselves are the key, not the 20 bytes that they spell.
@@ -47,13 +47,16 @@ pub(super) fn sha1_hex(data: &str) -> String {
 }
 
 fn hmac_sha1(key: &[u8], message: &[u8]) -> Digest {
-    let mut digest = [0; 40];
     // HMAC takes a key of any length (RFC 2104 section 2), so there is no error to tell of.
-    if let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(key) {
-        mac.update(message);
-        // 20 bytes always fill 40 characters.
-        let _filled = hex::encode_to_slice(mac.finalize().into_bytes(), &mut digest);
-    }
+    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(key) else { return [0; 40] };
+    mac.update(message);
+    hexadecimal(&mac.finalize().into_bytes())
+}
+
+fn hexadecimal(hash: &[u8]) -> Digest {
+    let mut digest = [0; 40];
+    // 20 bytes always fill 40 characters.
+    let _filled = hex::encode_to_slice(hash, &mut digest);
     digest
 }
 
