@@ -1,7 +1,8 @@
 //! The stand-in: a model of Cloud Infinite on a real socket.
 //!
 //! It knows the activation calls of the six services, keeps what is switched on in memory, verifies every
-//! signature by code of its own, and can be told to misbehave. `ci-gateway dev` talks to it, our tests do, and
+//! signature by code of its own, and can be told to misbehave. Beside it are the two services that give keys for a while: the
+//! metadata service of a machine, and the Security Token Service. `ci-gateway dev` talks to it, our tests do, and
 //! `ci-gateway stand-in` gives it to other teams. It shares nothing with the gateway but the nouns of
 //! [`crate::domain`].
 //!
@@ -13,12 +14,17 @@ mod authorization;
 mod connection;
 mod enrolments;
 mod fault;
+mod key_service;
 mod keys;
 mod ledger;
+mod metadata;
 mod percent;
 mod place;
 mod refusal;
 mod request;
+mod sessions;
+mod sts;
+mod tc3;
 mod verify;
 mod world;
 mod xml;
@@ -39,7 +45,8 @@ use crate::domain::Bucket;
 use connection::{Tasks, Transport};
 use world::World;
 
-pub use fault::{Fault, Faults, Strike, UnknownFault};
+pub use fault::{Fault, Faults, KeyServiceFault, Strike, UnknownFault};
+pub use key_service::{KeyService, KeyServiceSettings};
 pub use keys::KnownKey;
 pub use ledger::{Answered, Arrival};
 
@@ -52,6 +59,8 @@ pub struct Settings {
     pub require_signed_host: bool,
     /// The buckets that exist.
     pub buckets: KnownBuckets,
+    /// What the services know that give keys for a while.
+    pub key_services: KeyServiceSettings,
     /// The faults at the start; [`StandIn::set_faults`] changes them later.
     pub faults: Faults,
 }
@@ -64,6 +73,7 @@ impl Settings {
             keys: vec![key],
             require_signed_host: true,
             buckets: KnownBuckets::AllButMissing,
+            key_services: KeyServiceSettings::default(),
             faults: Faults::none(),
         }
     }
@@ -116,7 +126,8 @@ impl StandIn {
         self.address
     }
 
-    /// The requests so far, in the order of their arrival: the latest 10 000 of them.
+    /// The calls of Cloud Infinite so far, in the order of their arrival: the latest 10 000 of them. Questions for keys are
+    /// not among them.
     ///
     /// A request is there before anything is done about it, so that an empty list means that nothing came.
     #[must_use]
@@ -124,13 +135,25 @@ impl StandIn {
         self.tasks.world.ledger().arrivals()
     }
 
-    /// How many requests have arrived so far.
+    /// How many calls of Cloud Infinite have arrived so far.
     #[must_use]
     pub fn request_count(&self) -> u64 {
         self.tasks.world.ledger().count()
     }
 
-    /// Each request from now on, when it is finished. A reader that is 1024 behind misses the oldest.
+    /// The questions so far that asked the Security Token Service.
+    #[must_use]
+    pub fn sts_requests(&self) -> Vec<Arrival> {
+        self.tasks.world.asked(KeyService::Sts)
+    }
+
+    /// The questions so far that asked the metadata service.
+    #[must_use]
+    pub fn metadata_requests(&self) -> Vec<Arrival> {
+        self.tasks.world.asked(KeyService::Metadata)
+    }
+
+    /// Each request from now on, questions for keys among them, when it is finished. A reader that is 1024 behind misses the oldest.
     #[must_use]
     pub fn watch(&self) -> broadcast::Receiver<Arrival> {
         self.tasks.world.ledger().watch()

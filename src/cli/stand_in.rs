@@ -4,6 +4,7 @@ use std::env::VarError;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -13,15 +14,19 @@ use tokio::sync::broadcast::error::RecvError;
 use zeroize::Zeroizing;
 
 use super::status::Status;
+use super::token::lifetime;
 use crate::config::no_colour;
 use crate::credentials::Keys;
-use crate::stand_in::{Answered, Arrival, Faults, KnownKey, Settings, StandIn, Strike};
+use crate::stand_in::{Answered, Arrival, Faults, KeyServiceSettings, KnownKey, Settings, StandIn, Strike};
 
 const SECRET_ID: &str = "TENCENTCLOUD_SECRET_ID";
 const SECRET_KEY: &str = "TENCENTCLOUD_SECRET_KEY";
 const TOKEN: &str = "TENCENTCLOUD_TOKEN";
 
 /// Run only the stand-in of Cloud Infinite: it verifies signatures and can be told to misbehave.
+///
+/// On the same address it plays STS (AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity) and the metadata service of a
+/// machine with the role ci-gateway; Cloud Infinite then takes the keys that they give.
 ///
 /// The keys are those of TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY and, if set, TENCENTCLOUD_TOKEN;
 /// without them it makes a pair for this run and prints it.
@@ -31,9 +36,14 @@ pub(super) struct StandInArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
     /// Misbehave: delay:250ms, skew:-600, status:503, throttle:5, reset-before, reset-after, truncated,
-    /// wrong-xml, not-xml, empty, plain-http-308 or json-error; with @3 behind it only for the next three requests
+    /// wrong-xml, not-xml, empty, plain-http-308 or json-error; with sts: or metadata: before it, delay:2s, skew:-600,
+    /// status:503, reset, not-json or not-found for those who ask for keys; with @3 behind it only for the next three
+    /// requests
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<Strike>,
+    /// How long the keys are good for that STS and the metadata service give, at most
+    #[arg(long, value_name = "DURATION", value_parser = lifetime, default_value = "2h")]
+    session_lifetime: Duration,
     /// Accept signatures that do not cover the host, like the one on the product page
     #[arg(long)]
     accept_unsigned_host: bool,
@@ -65,7 +75,9 @@ async fn serve(args: StandInArgs) -> Result<(), Failure> {
     let listener = TcpListener::bind(args.listen).await.map_err(|why| Failure::Listen(args.listen, why))?;
     let faults: Faults = args.faults.iter().copied().collect();
     let require_signed_host = !args.accept_unsigned_host;
-    let stand_in = StandIn::start(listener, Settings { require_signed_host, faults, ..Settings::with_key(key) });
+    let key_services = KeyServiceSettings { session_lifetime: args.session_lifetime, ..KeyServiceSettings::default() };
+    let settings = Settings { require_signed_host, key_services, faults, ..Settings::with_key(key) };
+    let stand_in = StandIn::start(listener, settings);
     // Also before: the first request must not slip through.
     let arrivals = stand_in.watch();
     let style = if args.json { Style::Json } else { Style::of_terminal() };
@@ -193,7 +205,7 @@ fn greeting(style: Style, address: SocketAddr, generated: Option<&Generated>, fa
     let faults = if faults.is_empty() { "none".to_owned() } else { faults.join(" ") };
     format!(
         "stand-in of Cloud Infinite on http://{address} (Ctrl-C stops it)\n{keys}\nfaults: {faults}\nto use it:\n  \
-         ci-gateway  [ci] endpoint = \"http://{address}\"\n  \
+         ci-gateway  [ci] endpoint = \"http://{address}\"; [credentials] endpoint = \"http://{address}\" for temporary keys\n  \
          Python SDK  CosConfig(…, Scheme=\"http\", Proxies={{\"http\": \"http://{address}\"}})\n  \
          Node SDK    new COS({{…, Proxy: \"http://{address}\"}}) with http:// addresses"
     )
@@ -207,7 +219,7 @@ fn line(style: Style, arrival: &Arrival) -> String {
     };
     if style == Style::Json {
         return json!({
-            "at": at.to_string(), "method": method, "host": host, "path": path, "status": status, "code": code,
+            "at": at.to_string(), "method": method, "host": host, "path": path, "action": arrival.action(), "status": status, "code": code,
             "verified": verified, "applied": applied,
         })
         .to_string();
@@ -220,7 +232,8 @@ fn line(style: Style, arrival: &Arrival) -> String {
         (Style::Coloured, Some(200..=299)) => ("\x1b[32m", "\x1b[0m"),
         (Style::Coloured, Some(_) | None) => ("\x1b[31m", "\x1b[0m"),
     };
-    format!("{} {method:6} {host}{path} {on}{answer}{code}{applied}{off}", at.strftime("%H:%M:%SZ"))
+    let action = arrival.action().map(|action| format!(" {action}")).unwrap_or_default();
+    format!("{} {method:6} {host}{path}{action} {on}{answer}{code}{applied}{off}", at.strftime("%H:%M:%SZ"))
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -297,7 +310,8 @@ mod tests {
         }
         let help = <StandInArgs as clap::Args>::augment_args(clap::Command::new("x")).render_long_help().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(crate::stand_in::Fault::KNOWN.iter().all(|known| help.contains(known)), "{help}");
+        let mut known = crate::stand_in::Fault::KNOWN.iter().chain(&crate::stand_in::KeyServiceFault::KNOWN);
+        assert!(known.all(|known| help.contains(known)), "{help}");
     }
 
     #[test]
@@ -331,6 +345,9 @@ mod tests {
             plain(Answered::Status(403, Some("SignatureDoesNotMatch")), false).ends_with(" 403 SignatureDoesNotMatch")
         );
         assert!(plain(Answered::HungUp, true).ends_with(" connection reset, applied"));
+        let asked =
+            Arrival { headers: vec![("x-tc-action".into(), "AssumeRole".into())], ..arrival(Answered::HungUp, false) };
+        assert!(line(Style::Plain, &asked).ends_with("/asrbucket AssumeRole connection reset"));
         let coloured = line(Style::Coloured, &arrival(Answered::HungUp, false));
         assert!(coloured.ends_with("\x1b[31mconnection reset\x1b[0m"), "{coloured:?}");
     }

@@ -116,7 +116,7 @@ fn algorithm(text: &str) -> Result<Algorithm, UnknownAlgorithm> {
 }
 
 /// `1h`, `90m`, `1h 30m`, or ISO 8601's `PT1H`.
-fn lifetime(text: &str) -> Result<Duration, &'static str> {
+pub(super) fn lifetime(text: &str) -> Result<Duration, &'static str> {
     let duration: SignedDuration = text.parse().map_err(|_| "write a duration such as `30m`, `1h` or `168h`")?;
     duration.try_into().map_err(|_| "write a duration that is not negative")
 }

@@ -22,6 +22,16 @@ pub(super) enum Answer {
     HangUp,
 }
 
+impl Answer {
+    /// The response; `None` for none.
+    pub(super) fn into_response(self, request_id: &str, now: Timestamp) -> Option<Response<Sent>> {
+        match self {
+            Self::Reply(reply) => Some(reply.into_response(request_id, now)),
+            Self::HangUp => None,
+        }
+    }
+}
+
 /// An answer in HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reply {
@@ -56,7 +66,7 @@ impl Reply {
     }
 
     /// The response, with the headers that CI's answers have. A value that cannot be a header is left out.
-    pub(super) fn into_response(self, request_id: &str, now: Timestamp) -> Response<Sent> {
+    fn into_response(self, request_id: &str, now: Timestamp) -> Response<Sent> {
         let length = self.body.len();
         let mut body = Bytes::from(self.body);
         if self.cut {

@@ -6,6 +6,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+mod key_service;
+
+pub use key_service::KeyServiceFault;
+
+use super::KeyService;
+
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 const LONGEST_SKEW_SECONDS: i64 = 1_000_000_000;
 
@@ -122,37 +128,70 @@ fn skew(text: &str) -> Option<SignedDuration> {
 /// A fault and how often it strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Strike {
-    fault: Fault,
+    what: Struck,
     left: Option<u32>,
+}
+
+/// Which requests a fault meets: calls of Cloud Infinite, or questions for keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Struck {
+    Call(Fault),
+    Keys(KeyService, KeyServiceFault),
 }
 
 impl Strike {
     /// The fault at every request.
     #[must_use]
     pub const fn always(fault: Fault) -> Self {
-        Self { fault, left: None }
+        Self { what: Struck::Call(fault), left: None }
     }
 
     /// The fault at the next `count` requests that it meets, and never again.
     #[must_use]
     pub const fn next(count: u32, fault: Fault) -> Self {
-        Self { fault, left: Some(count) }
+        Self { what: Struck::Call(fault), left: Some(count) }
     }
 
-    fn take(&mut self) -> Option<Fault> {
-        self.left = match self.left {
-            None => None,
-            Some(left) => Some(left.checked_sub(1)?),
-        };
-        Some(self.fault)
+    /// Whether it strikes; counts down.
+    fn take(&mut self) -> bool {
+        match self.left {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                self.left = Some(left - 1);
+                true
+            }
+        }
+    }
+}
+
+impl fmt::Display for Struck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(fault) => fault.fmt(f),
+            Self::Keys(service, fault) => write!(f, "{}:{fault}", service.as_str()),
+        }
+    }
+}
+
+impl FromStr for Struck {
+    type Err = UnknownFault;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFault> {
+        match KeyService::before(text) {
+            None => text.parse().map(Self::Call),
+            Some((service, fault)) => {
+                fault.parse().map(|fault| Self::Keys(service, fault)).map_err(|_| UnknownFault(text.into()))
+            }
+        }
     }
 }
 
 impl fmt::Display for Strike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.left {
-            None => self.fault.fmt(f),
-            Some(left) => write!(f, "{}@{left}", self.fault),
+            None => self.what.fmt(f),
+            Some(left) => write!(f, "{}@{left}", self.what),
         }
     }
 }
@@ -160,16 +199,17 @@ impl fmt::Display for Strike {
 impl FromStr for Strike {
     type Err = UnknownFault;
 
-    /// Reads `FAULT` or `FAULT@COUNT`, as in `status:503@2` for the next two requests.
+    /// Reads `FAULT` or `FAULT@COUNT`, as in `status:503@2` for the next two requests; with `sts:` or `metadata:` before
+    /// a [`KeyServiceFault`].
     ///
     /// # Errors
     /// [`UnknownFault`] for any other text.
     fn from_str(text: &str) -> Result<Self, UnknownFault> {
         match text.split_once('@') {
-            None => Ok(Self::always(text.parse()?)),
+            None => Ok(Self { what: text.parse()?, left: None }),
             Some((fault, count)) => {
                 let count = count.parse().map_err(|_| UnknownFault(text.into()))?;
-                Ok(Self::next(count, fault.parse()?))
+                Ok(Self { what: fault.parse()?, left: Some(count) })
             }
         }
     }
@@ -178,8 +218,10 @@ impl FromStr for Strike {
 /// The text names no fault; the message lists those there are.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no fault `{0}`: the faults are {known}, and `@3` behind one keeps it to the next three requests",
-    known = Fault::KNOWN.join(", ")
+    "there is no fault `{0}`: the faults are {known}, and with `sts:` or `metadata:` before it {of_keys}; `@3` behind one \
+     keeps it to the next three requests",
+    known = Fault::KNOWN.join(", "),
+    of_keys = KeyServiceFault::KNOWN.join(", ")
 )]
 pub struct UnknownFault(Box<str>);
 
@@ -197,16 +239,14 @@ impl Faults {
         Self(Vec::new())
     }
 
-    /// What is to happen to the next request; counts down what strikes.
-    pub(super) fn draw(&mut self) -> Plan {
+    /// What is to happen to the next call of Cloud Infinite; counts down what strikes.
+    pub(super) fn draw(&mut self) -> Plan<Fault> {
         let mut plan = Plan::default();
         for strike in &mut self.0 {
-            match strike.fault {
-                Fault::Delay(time) => plan.delay += strike.take().map_or(Duration::ZERO, |_| time),
-                Fault::Skew(time) => {
-                    let time = strike.take().map_or(SignedDuration::ZERO, |_| time);
-                    plan.skew = plan.skew.saturating_add(time);
-                }
+            let Struck::Call(fault) = strike.what else { continue };
+            match fault {
+                Fault::Delay(time) => plan.wait(strike, time),
+                Fault::Skew(time) => plan.shift(strike, time),
                 Fault::Status(_)
                 | Fault::Throttle(_)
                 | Fault::ResetBefore
@@ -216,7 +256,27 @@ impl Faults {
                 | Fault::NotXml
                 | Fault::Empty
                 | Fault::PlainHttp308
-                | Fault::JsonError => plan.trouble = plan.trouble.or_else(|| strike.take()),
+                | Fault::JsonError => plan.disturb(strike, fault),
+            }
+        }
+        plan
+    }
+
+    /// What is to happen to the next question for keys at `asked`; counts down what strikes.
+    pub(super) fn draw_for(&mut self, asked: KeyService) -> Plan<KeyServiceFault> {
+        let mut plan = Plan::default();
+        for strike in &mut self.0 {
+            let Struck::Keys(service, fault) = strike.what else { continue };
+            if service != asked {
+                continue;
+            }
+            match fault {
+                KeyServiceFault::Delay(time) => plan.wait(strike, time),
+                KeyServiceFault::Skew(time) => plan.shift(strike, time),
+                KeyServiceFault::Status(_)
+                | KeyServiceFault::Reset
+                | KeyServiceFault::NotJson
+                | KeyServiceFault::NotFound => plan.disturb(strike, fault),
             }
         }
         plan
@@ -242,17 +302,41 @@ impl From<Fault> for Faults {
 }
 
 /// What the faults do to one request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Plan {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plan<F> {
     pub(super) delay: Duration,
-    pub(super) trouble: Option<Fault>,
+    pub(super) trouble: Option<F>,
     skew: SignedDuration,
 }
 
-impl Plan {
+impl<F> Default for Plan<F> {
+    fn default() -> Self {
+        Self { delay: Duration::ZERO, trouble: None, skew: SignedDuration::ZERO }
+    }
+}
+
+impl<F> Plan<F> {
     /// The time on the stand-in's clock when it is `now` in the world.
     pub(super) fn shifted(&self, now: Timestamp) -> Timestamp {
         now.saturating_add(self.skew).unwrap_or(now)
+    }
+
+    fn wait(&mut self, strike: &mut Strike, time: Duration) {
+        if strike.take() {
+            self.delay += time;
+        }
+    }
+
+    fn shift(&mut self, strike: &mut Strike, time: SignedDuration) {
+        if strike.take() {
+            self.skew = self.skew.saturating_add(time);
+        }
+    }
+
+    fn disturb(&mut self, strike: &mut Strike, fault: F) {
+        if self.trouble.is_none() && strike.take() {
+            self.trouble = Some(fault);
+        }
     }
 }
 
@@ -271,6 +355,28 @@ mod tests {
         assert_eq!("delay:1m".parse(), Ok(Fault::Delay(Duration::from_secs(60))));
         assert_eq!("skew:+30".parse(), Ok(Fault::Skew(SignedDuration::from_secs(30))));
         assert_eq!("status:503@2".parse(), Ok(Strike::next(2, Fault::Status(503))));
+    }
+
+    #[test]
+    fn the_services_that_give_keys_have_faults_of_their_own() {
+        for (service, fault) in ["sts", "metadata"].into_iter().zip(KeyServiceFault::KNOWN.chunks(3)) {
+            for fault in fault {
+                let text = format!("{service}:{fault}@2").replace("2s@", "2000ms@");
+                assert_eq!(text.parse::<Strike>().map(|strike| strike.to_string()), Ok(text));
+            }
+        }
+        let mut faults: Faults = ["sts:status:503@1", "metadata:reset", "metadata:delay:1s", "sts:skew:-9"]
+            .iter()
+            .map(|text| text.parse::<Strike>().unwrap())
+            .collect();
+        assert_eq!(faults.draw(), Plan::default());
+        let drawn = [KeyService::Sts, KeyService::Sts, KeyService::Metadata].map(|service| faults.draw_for(service));
+        assert_eq!(
+            drawn.map(|plan| plan.trouble),
+            [Some(KeyServiceFault::Status(503)), None, Some(KeyServiceFault::Reset)]
+        );
+        assert_eq!(drawn[2].delay, Duration::from_secs(1));
+        assert_eq!(drawn[0].shifted(Timestamp::from_second(9).unwrap()), Timestamp::UNIX_EPOCH);
     }
 
     #[test]
@@ -299,9 +405,16 @@ mod tests {
             "empty@-1",
             "Empty",
             " empty",
+            "sts",
+            "sts:",
+            "sts:empty",
+            "sts:sts:reset",
+            "metadata:status:200",
+            "cvm:reset",
         ] {
             let message = text.parse::<Strike>().unwrap_err().to_string();
-            assert!(Fault::KNOWN.iter().all(|known| message.contains(known)), "{text}: {message}");
+            let mut known = Fault::KNOWN.iter().chain(&KeyServiceFault::KNOWN);
+            assert!(known.all(|known| message.contains(known)), "{text}: {message}");
         }
     }
 
@@ -324,7 +437,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_read_as_a_fault_is_written_as_one(text in "[a-z0-9:@+-]{0,20}|delay:[0-9]{1,6}(ms|s|m)|skew:[+-]?[0-9]{1,9}") {
+        fn whatever_is_read_as_a_fault_is_written_as_one(text in "[a-z0-9:@+-]{0,20}|(sts:|metadata:)?delay:[0-9]{1,6}(ms|s|m)|skew:[+-]?[0-9]{1,9}") {
             if let Ok(strike) = text.parse::<Strike>() {
                 prop_assert_eq!(strike.to_string().parse::<Strike>(), Ok(strike));
             }

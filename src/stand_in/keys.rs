@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -13,19 +14,37 @@ pub struct KnownKey {
     secret_id: Box<str>,
     secret_key: Box<str>,
     token: Option<Box<str>>,
+    #[zeroize(skip)]
+    ends: Option<Timestamp>,
 }
 
 impl KnownKey {
     /// A key that requests may be signed with. With a `token`, a request has to bring the same one.
     #[must_use]
     pub fn new(secret_id: &str, secret_key: &str, token: Option<&str>) -> Self {
-        Self { secret_id: secret_id.into(), secret_key: secret_key.into(), token: token.map(Into::into) }
+        Self { secret_id: secret_id.into(), secret_key: secret_key.into(), token: token.map(Into::into), ends: None }
+    }
+
+    /// The same, until `ends`.
+    pub(super) fn until(mut self, ends: Timestamp) -> Self {
+        self.ends = Some(ends);
+        self
+    }
+
+    /// Whether it was good and is no more.
+    pub(super) fn has_ended(&self, now: Timestamp) -> bool {
+        self.ends.is_some_and(|ends| ends <= now)
     }
 
     /// The public half.
     #[must_use]
     pub fn secret_id(&self) -> &str {
         &self.secret_id
+    }
+
+    /// Whether it was given for a while.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.token.is_some()
     }
 
     pub(super) fn secret_key(&self) -> &[u8] {

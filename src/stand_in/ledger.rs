@@ -37,6 +37,14 @@ pub struct Arrival {
     pub answer: Answered,
 }
 
+impl Arrival {
+    /// The call of the Security Token Service that it is.
+    #[must_use]
+    pub fn action(&self) -> Option<&str> {
+        self.headers.iter().find(|(name, _)| &**name == "x-tc-action").map(|(_, action)| &**action)
+    }
+}
+
 /// What was sent back to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answered {
@@ -72,6 +80,11 @@ struct Entries {
 impl Ledger {
     pub(super) fn new() -> Self {
         Self { entries: Mutex::default(), finished: broadcast::Sender::new(MOST_UNREAD) }
+    }
+
+    /// One that counts by itself and tells those who watch this one, too.
+    pub(super) fn beside(&self) -> Self {
+        Self { entries: Mutex::default(), finished: self.finished.clone() }
     }
 
     /// Enters a request before anything is done about it; returns its number.
@@ -114,7 +127,7 @@ fn arrival(number: u64, head: &Parts, now: Timestamp) -> Arrival {
     let shown = |value: &[u8]| value.escape_ascii().to_string();
     let hosts: Vec<_> = head.headers.get_all(HOST).iter().map(|host| shown(host.as_bytes())).collect();
     let headers = head.headers.iter().map(|(name, value)| {
-        let secret = name == AUTHORIZATION || name.as_str().ends_with("-security-token");
+        let secret = name == AUTHORIZATION || name == "x-tc-token" || name.as_str().ends_with("-security-token");
         let value = if secret { "***".into() } else { shown(value.as_bytes()).into() };
         (name.as_str().into(), value)
     });

@@ -23,6 +23,7 @@ pub(super) enum Refusal {
     NoAuthorization,
     Malformed(Malformed),
     UnknownKey,
+    EndedKey,
     Expired,
     NotYetValid,
     UnsignedHost,
@@ -58,6 +59,7 @@ impl Refusal {
             | Self::RepeatedParameter
             | Self::BodyTooLarge
             | Self::Malformed(_)
+            | Self::EndedKey
             | Self::ForeignHost
             | Self::BucketName
             | Self::RegionName
@@ -104,6 +106,7 @@ impl Refusal {
             | Self::RepeatedHeader(_)
             | Self::WrongToken => "AccessDenied",
             Self::UnknownKey => "InvalidAccessKeyId",
+            Self::EndedKey => "ExpiredToken",
             Self::NotYetValid => "RequestTimeTooSkewed",
             Self::WrongSignature => "SignatureDoesNotMatch",
             Self::UnknownPath => "NoSuchKey",
@@ -130,6 +133,7 @@ impl Refusal {
             Self::NoAuthorization => "Access Denied.",
             Self::Malformed(why) => return format!("{why}.").into(),
             Self::UnknownKey => "The Access Key Id you provided is not known.",
+            Self::EndedKey => "The token of these temporary keys has expired.",
             Self::Expired => "Request has expired",
             Self::NotYetValid => "The window of the signature has not begun: compare your clock with ServerTime.",
             Self::UnsignedHost => "The Host header is not signed: q-header-list must name host.",
@@ -168,6 +172,7 @@ impl Refusal {
             Self::NoAuthorization
             | Self::Malformed(_)
             | Self::UnknownKey
+            | Self::EndedKey
             | Self::Expired
             | Self::NotYetValid
             | Self::UnsignedHost

@@ -3,6 +3,7 @@
 mod calls;
 mod client;
 mod faults;
+mod key_services;
 mod refusals;
 
 use std::sync::Arc;

@@ -35,7 +35,7 @@ pub(super) struct Terms<'a> {
 /// to check, every query parameter must be listed, and the host if the terms say so.
 ///
 /// # Errors
-/// The first [`Refusal`], in the order: form, key, window, coverage, signature, token. Which of them upstream
+/// The first [`Refusal`], in the order: form, key, window, coverage, signature, token, the end of the key. Which of them upstream
 /// finds first is not documented.
 pub(super) fn verify(request: &Received, terms: Terms<'_>, now: Timestamp) -> Result<(), Refusal> {
     let authorization = authorization(request)?;
@@ -56,7 +56,10 @@ pub(super) fn verify(request: &Received, terms: Terms<'_>, now: Timestamp) -> Re
         return Err(Refusal::WrongSignature);
     }
     let tokens = TOKEN_HEADERS.iter().flat_map(|name| request.headers().get_all(*name)).map(AsRef::as_ref);
-    if key.accepts_tokens(tokens) { Ok(()) } else { Err(Refusal::WrongToken) }
+    if !key.accepts_tokens(tokens) {
+        return Err(Refusal::WrongToken);
+    }
+    if key.has_ended(now) { Err(Refusal::EndedKey) } else { Ok(()) }
 }
 
 fn authorization(request: &Received) -> Result<Authorization<'_>, Refusal> {

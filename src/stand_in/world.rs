@@ -1,12 +1,12 @@
 //! The life of a request here: entered, delayed, verified, applied, answered; a fault may come in between.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, HOST, HeaderName, LOCATION, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
@@ -16,7 +16,9 @@ use serde_json::json;
 use super::answer::{Answer, Reply, Sent};
 use super::enrolments::{Enrolments, Search};
 use super::fault::{Fault, Faults};
-use super::ledger::{Answered, Ledger, Verdict};
+use super::key_service::{Asked, KeyService, KeyServices};
+use super::keys::KnownKey;
+use super::ledger::{Answered, Arrival, Ledger, Verdict};
 use super::place::{Place, service_of_path};
 use super::refusal::Refusal;
 use super::request::Received;
@@ -37,6 +39,7 @@ pub(super) struct World {
     faults: Mutex<Faults>,
     enrolments: Mutex<Enrolments>,
     ledger: Ledger,
+    key_services: KeyServices,
     instance: u32,
     answers: AtomicU64,
 }
@@ -45,6 +48,8 @@ impl World {
     pub(super) fn new(settings: Settings) -> Self {
         let faults = Mutex::new(settings.faults.clone());
         let keys = Mutex::new(settings.keys.as_slice().into());
+        let ledger = Ledger::new();
+        let key_services = KeyServices::beside(&ledger, settings.key_services.clone());
         // The number only keeps the ids of two runs apart; without randomness they may collide.
         let instance = getrandom::u32().unwrap_or(0);
         Self {
@@ -52,7 +57,8 @@ impl World {
             keys,
             faults,
             enrolments: Mutex::default(),
-            ledger: Ledger::new(),
+            ledger,
+            key_services,
             instance,
             answers: AtomicU64::new(0),
         }
@@ -63,7 +69,12 @@ impl World {
     }
 
     pub(super) fn set_faults(&self, faults: Faults) {
-        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+        *self.faults() = faults;
+    }
+
+    /// The questions for keys so far.
+    pub(super) fn asked(&self, service: KeyService) -> Vec<Arrival> {
+        self.key_services.ledger(service).arrivals()
     }
 
     pub(super) fn set_keys(&self, keys: &[KnownKey]) {
@@ -77,17 +88,45 @@ impl World {
     /// Answers one request; `None` to reset the connection instead.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Option<Response<Sent>> {
         let (head, body) = request.into_parts();
-        let number = self.ledger.enter(&head, Timestamp::now());
-        let plan = self.faults.lock().unwrap_or_else(PoisonError::into_inner).draw();
-        tokio::time::sleep(plan.delay).await;
-        let body = Limited::new(body, LARGEST_BODY).collect().await.map(|_| ());
-        let visit = self.visit(&head, plan.shifted(Timestamp::now()));
-        let (verdict, answer) = visit.answer(body.map_err(|_| Refusal::BodyTooLarge), plan.trouble);
-        self.ledger.finish(number, verdict);
-        match answer {
-            Answer::Reply(reply) => Some(reply.into_response(&visit.request_id, visit.now)),
-            Answer::HangUp => None,
+        match KeyService::of(&head) {
+            None => self.serve(&head, body).await,
+            Some(service) => self.give_keys(service, &head, body).await,
         }
+    }
+
+    async fn serve(&self, head: &Parts, body: Incoming) -> Option<Response<Sent>> {
+        let number = self.ledger.enter(head, Timestamp::now());
+        let plan = self.faults().draw();
+        tokio::time::sleep(plan.delay).await;
+        let body = whole(body).await.map(drop).ok_or(Refusal::BodyTooLarge);
+        let visit = self.visit(head, plan.shifted(Timestamp::now()));
+        let (verdict, answer) = visit.answer(body, plan.trouble);
+        self.ledger.finish(number, verdict);
+        answer.into_response(&visit.request_id, visit.now)
+    }
+
+    async fn give_keys(&self, service: KeyService, head: &Parts, body: Incoming) -> Option<Response<Sent>> {
+        let ledger = self.key_services.ledger(service);
+        let number = ledger.enter(head, Timestamp::now());
+        let plan = self.faults().draw_for(service);
+        tokio::time::sleep(plan.delay).await;
+        let body = whole(body).await;
+        let now = plan.shifted(Timestamp::now());
+        let asked = Asked { head, body: body.as_deref(), keys: &self.known_keys(), now };
+        let (verdict, answer) = self.key_services.answer(service, asked, plan.trouble);
+        ledger.finish(number, verdict);
+        answer.into_response(&self.id(now, 1), now)
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those that lie still, and those that were given for a while.
+    fn known_keys(&self) -> Vec<KnownKey> {
+        let mut keys = self.key_services.keys();
+        keys.extend(self.keys().iter().cloned());
+        keys
     }
 
     fn visit<'a>(&'a self, head: &'a Parts, now: Timestamp) -> Visit<'a> {
@@ -101,7 +140,12 @@ impl World {
     }
 }
 
-/// One request while it is being answered.
+/// A body of at most 64 KiB; `None` for a larger one, or one that ends early.
+async fn whole(body: Incoming) -> Option<Bytes> {
+    Limited::new(body, LARGEST_BODY).collect().await.ok().map(|body| body.to_bytes())
+}
+
+/// One call while it is being answered.
 struct Visit<'a> {
     world: &'a World,
     head: &'a Parts,
@@ -114,7 +158,7 @@ struct Visit<'a> {
 impl Visit<'_> {
     fn answer(&self, body: Result<(), Refusal>, trouble: Option<Fault>) -> (Verdict, Answer) {
         let received = body.and_then(|()| Received::read(self.head)).and_then(|received| {
-            let keys = self.world.keys();
+            let keys = self.world.known_keys();
             let terms = Terms { keys: &keys, require_signed_host: self.world.settings.require_signed_host };
             verify(&received, terms, self.now).map(|()| received)
         });
