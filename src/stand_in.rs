@@ -23,6 +23,7 @@ mod place;
 mod refusal;
 mod request;
 mod sessions;
+mod strike;
 mod sts;
 mod tc3;
 mod verify;
@@ -45,10 +46,11 @@ use crate::domain::Bucket;
 use connection::{Tasks, Transport};
 use world::World;
 
-pub use fault::{Fault, Faults, KeyServiceFault, Strike, UnknownFault};
+pub use fault::{Fault, KeyServiceFault, UnknownFault};
 pub use key_service::{KeyService, KeyServiceSettings};
 pub use keys::KnownKey;
 pub use ledger::{Answered, Arrival};
+pub use strike::{Faults, Strike};
 
 /// How a stand-in behaves.
 #[derive(Clone, Debug)]

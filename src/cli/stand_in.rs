@@ -205,7 +205,7 @@ fn greeting(style: Style, address: SocketAddr, generated: Option<&Generated>, fa
     let faults = if faults.is_empty() { "none".to_owned() } else { faults.join(" ") };
     format!(
         "stand-in of Cloud Infinite on http://{address} (Ctrl-C stops it)\n{keys}\nfaults: {faults}\nto use it:\n  \
-         ci-gateway  [ci] endpoint = \"http://{address}\"; [credentials] endpoint = \"http://{address}\" for temporary keys\n  \
+         ci-gateway  [ci] endpoint = \"http://{address}\"; for keys also [credentials] sts_endpoint, metadata_endpoint\n  \
          Python SDK  CosConfig(…, Scheme=\"http\", Proxies={{\"http\": \"http://{address}\"}})\n  \
          Node SDK    new COS({{…, Proxy: \"http://{address}\"}}) with http:// addresses"
     )

@@ -30,7 +30,7 @@ pub enum KeyService {
 }
 
 impl KeyService {
-    pub(super) const ALL: [Self; 2] = [Self::Sts, Self::Metadata];
+    const ALL: [Self; 2] = [Self::Sts, Self::Metadata];
 
     /// The word before its faults.
     pub(super) const fn as_str(self) -> &'static str {
@@ -38,6 +38,12 @@ impl KeyService {
             Self::Sts => "sts",
             Self::Metadata => "metadata",
         }
+    }
+
+    /// The service that `text` begins with, and the rest behind its colon.
+    pub(super) fn before(text: &str) -> Option<(Self, &str)> {
+        let (name, rest) = text.split_once(':')?;
+        Self::ALL.into_iter().find(|service| service.as_str() == name).map(|service| (service, rest))
     }
 
     /// The service that a request is for; `None` for Cloud Infinite itself, which has neither such a header nor such a

@@ -15,13 +15,13 @@ use serde_json::json;
 
 use super::answer::{Answer, Reply, Sent};
 use super::enrolments::{Enrolments, Search};
-use super::fault::{Fault, Faults};
+use super::fault::Fault;
 use super::key_service::{Asked, KeyService, KeyServices};
-use super::keys::KnownKey;
 use super::ledger::{Answered, Arrival, Ledger, Verdict};
 use super::place::{Place, service_of_path};
 use super::refusal::Refusal;
 use super::request::Received;
+use super::strike::Faults;
 use super::verify::{Stages, Terms, verify};
 use super::xml::{self, About, Nodes};
 use super::{KnownBuckets, KnownKey, Settings};

@@ -48,5 +48,6 @@ mod reload;
 mod secrets;
 mod serve;
 mod signing;
+mod sources;
 mod token;
 mod watch;

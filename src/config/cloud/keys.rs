@@ -35,8 +35,6 @@ const SOURCES: [(&str, Kind); 6] = [
     ("web_identity", Kind::WebIdentity),
     ("command", Kind::Command),
 ];
-/// Sources that this build cannot ask yet.
-const LATER: [Kind; 3] = [Kind::CvmRole, Kind::AssumeRole, Kind::WebIdentity];
 /// Whose keys may ask for those of a role.
 const BASES: [(&str, Kind); 3] =
     [("environment", Kind::Environment), ("file", Kind::File), ("cvm_role", Kind::CvmRole)];
@@ -131,9 +129,6 @@ fn source(table: &Table<'_>) -> Option<SourceSettings> {
     let base = if kind == Some(Kind::AssumeRole) { base_kind(table) } else { None };
     refuse_others(table, kind, base);
     let kind = kind?;
-    if LATER.contains(&kind) {
-        table.mistake("source", "is not available in this build yet", "use `file`, `environment` or `command`");
-    }
     match kind {
         Kind::Environment => Some(SourceSettings::Environment),
         Kind::File => file(table).map(SourceSettings::File),

@@ -10,6 +10,8 @@ use crate::domain::is_loopback;
 
 /// The name of Tencent's metadata service, which resolves on its machines alone.
 const METADATA: &str = "metadata.tencentyun.com";
+/// The domain of Tencent's API, and so of the only ones that may make keys of ours.
+const API_SUFFIX: &str = ".tencentcloudapi.com";
 
 /// Where the metadata service is: a machine's own link, which nobody else can listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +56,9 @@ impl FromStr for StsUrl {
     /// [`InvalidAddress`] says what is wrong with the text.
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let uri = address(text)?;
-        let is_safe = uri.scheme_str() == Some("https") || uri.host().is_some_and(is_loopback);
-        if is_safe { Ok(Self(uri)) } else { Err(InvalidAddress::Plain) }
+        let host = uri.host().unwrap_or_default();
+        let official = uri.scheme_str() == Some("https") && host.to_ascii_lowercase().ends_with(API_SUFFIX);
+        if official || is_loopback(host) { Ok(Self(uri)) } else { Err(InvalidAddress::NotTheApi) }
     }
 }
 
@@ -96,9 +99,9 @@ pub enum InvalidAddress {
     /// User information, a path, a query or a fragment.
     #[error("write scheme, host and port only")]
     MoreThanAnAddress,
-    /// `http` to anything but a loopback address.
-    #[error("write https: whoever is on the way would have the keys; http is for 127.0.0.1 alone")]
-    Plain,
+    /// A service that is neither Tencent's, proved, nor on this machine.
+    #[error("write https and a host of tencentcloudapi.com, or 127.0.0.1: whoever is asked can sign in our name")]
+    NotTheApi,
     /// A metadata service that is not on the machine's own link.
     #[error(
         "write http and metadata.tencentyun.com, an address in 169.254.0.0/16, or 127.0.0.1: what stands anywhere else is no metadata service"
@@ -130,7 +133,15 @@ mod tests {
         for text in ["https://sts.tencentcloudapi.com", "http://127.0.0.1:9", "http://[::1]:9"] {
             assert!(text.parse::<StsUrl>().is_ok(), "{text}");
         }
-        assert_eq!("http://sts.tencentcloudapi.com".parse::<StsUrl>(), Err(InvalidAddress::Plain));
+        for text in [
+            "http://sts.tencentcloudapi.com",
+            "https://sts.tencentcloudapi.com.evil.test",
+            "https://eviltencentcloudapi.com",
+            "https://10.0.0.1",
+            "http://localhost",
+        ] {
+            assert_eq!(text.parse::<StsUrl>(), Err(InvalidAddress::NotTheApi), "{text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{UnknownFault, delay, skew};
-use crate::stand_in::KeyService;
 
 /// One way in which a service that gives keys misbehaves. Written with the service before it, as in `sts:status:503`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +59,6 @@ impl FromStr for KeyServiceFault {
             ("not-found", None) => Some(Self::NotFound),
             _ => None,
         };
-        fault.ok_or_else(|| UnknownFault(text.into()))
-    }
-}
-
-impl KeyService {
-    /// The service that `text` begins with, and the rest behind its colon.
-    pub(super) fn before(text: &str) -> Option<(Self, &str)> {
-        let (name, rest) = text.split_once(':')?;
-        Self::ALL.into_iter().find(|service| service.as_str() == name).map(|service| (service, rest))
+        fault.ok_or_else(|| UnknownFault::new(text))
     }
 }

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use ci_gateway::stand_in::{Arrival, Fault, Faults, KnownKey, Settings, StandIn};
+use ci_gateway::stand_in::{Arrival, Fault, Faults, KeyServiceSettings, KnownKey, Settings, StandIn};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -31,6 +31,12 @@ impl Cloud {
         Self::on("http", |listener| StandIn::start(listener, settings))
     }
 
+    /// One that knows the tests' key, and whose services give keys as these settings say.
+    pub(crate) fn with_key_services(key_services: KeyServiceSettings) -> Self {
+        let settings = Settings { key_services, ..usual() };
+        Self::on("http", |listener| StandIn::start(listener, settings))
+    }
+
     pub(crate) fn with_tls(tls: ServerConfig) -> Self {
         Self::on("https", |listener| StandIn::start_tls(listener, usual(), tls))
     }
@@ -50,6 +56,10 @@ impl Cloud {
     pub(crate) fn knows(&self, keys: &[(String, String)]) {
         let keys: Vec<_> = keys.iter().map(|(id, key)| KnownKey::new(id, key, None)).collect();
         self.stand_in.set_keys(&keys);
+    }
+
+    pub(crate) fn stand_in(&self) -> &StandIn {
+        &self.stand_in
     }
 
     pub(crate) fn set_faults(&self, faults: impl Into<Faults>) {
