@@ -10,6 +10,7 @@ mod plain_file;
 mod refresh;
 mod secret_file;
 mod source;
+mod stack;
 mod state;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use source::{
     InvalidRole, Issued, MetadataUrl, RoleArn, SessionName, Source, SourceSettings, StsUrl, WebIdentitySettings,
     environment_keys, file_keys,
 };
+pub use stack::wipe_the_stack;
 pub use state::{AccountState, GenerationState, Missing};
 
 use account::{Account, AtHand};

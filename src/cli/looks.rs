@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::credentials::wipe_the_stack;
+
 const READ_AT_ONCE: usize = 64 * 1024;
 
 /// How some files looked at one moment. Equal to another if nothing at all has moved between the two.
@@ -115,11 +117,13 @@ impl Meaning {
     fn of(path: &Path, metadata: &Metadata) -> Self {
         // Who opens a pipe may wait for ever.
         let digest = metadata.is_file().then(|| digest(path).ok()).flatten();
+        wipe_the_stack::<HASHING>();
         Self { mode: metadata.mode(), owner: metadata.uid(), digest }
     }
 }
 
 /// Of a file that may be a secret, and may be large.
+#[inline(never)]
 fn digest(path: &Path) -> io::Result<[u8; 32]> {
     let mut file = File::open(path)?;
     let mut room = Zeroizing::new(vec![0; READ_AT_ONCE]);
@@ -132,6 +136,9 @@ fn digest(path: &Path) -> io::Result<[u8; 32]> {
         }
     }
 }
+
+/// What hashing needs of the stack, in bytes: 36 KiB without optimisation.
+const HASHING: usize = 64 * 1024;
 
 /// Not the digests: that of a short secret is as good as the secret.
 impl std::fmt::Debug for Looks {

@@ -7,9 +7,14 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::stack::wipe_the_stack;
+
 /// Tencent's longest documented id and key are 36 and 32 characters; tokens run to a few kilobytes.
 const LONGEST_KEY: usize = 256;
 const LONGEST_TOKEN: usize = 8 * 1024;
+
+/// What the steps of an HMAC need of the stack, with much to spare: 12 KiB without optimisation.
+const STEPS: usize = 16 * 1024;
 
 /// A SecretId, its SecretKey and, for temporary keys, the token that goes with them.
 #[derive(Clone)]
@@ -79,6 +84,14 @@ impl SecretKey {
     /// HMAC (RFC 2104) of `message` with the key `prefix` + SecretKey, by `M`'s hash: the first step of both signatures of
     /// Tencent's. The one place where the SecretKey is read.
     pub(crate) fn keyed<M: Mac + KeyInit>(&self, prefix: &str, message: &str) -> Zeroizing<Vec<u8>> {
+        let digest = self.digest::<M>(prefix, message);
+        wipe_the_stack::<STEPS>();
+        digest
+    }
+
+    /// A function of its own, so that all it leaves behind lies where [`wipe_the_stack`] then writes.
+    #[inline(never)]
+    fn digest<M: Mac + KeyInit>(&self, prefix: &str, message: &str) -> Zeroizing<Vec<u8>> {
         let key = Zeroizing::new([prefix.as_bytes(), self.expose()].concat());
         // HMAC takes a key of any length (RFC 2104 section 2), so there is no error to tell of.
         let Ok(mut mac) = <M as KeyInit>::new_from_slice(&key) else { return Zeroizing::default() };
