@@ -10,7 +10,7 @@ mod served;
 mod stream;
 mod tls;
 
-use std::io::{self, ErrorKind, Write};
+use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -80,27 +80,14 @@ impl Process {
         Self::with_input(command, "")
     }
 
-    /// `None` if the system does not let the command's user run the program.
-    pub(crate) fn start_if_allowed(command: Command) -> Option<Self> {
-        match Self::try_start(command) {
-            Err(why) if why.kind() == ErrorKind::PermissionDenied => None,
-            started => Some(started.unwrap()),
-        }
-    }
-
     /// Starts `command` and writes `input` to it.
-    pub(crate) fn with_input(command: Command, input: &str) -> Self {
-        let mut process = Self::try_start(command).unwrap();
-        // Who does not read its input may close it early.
-        let _ = process.child.stdin.take().unwrap().write_all(input.as_bytes());
-        process
-    }
-
-    fn try_start(mut command: Command) -> io::Result<Self> {
+    pub(crate) fn with_input(mut command: Command, input: &str) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn()?;
+        let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (Stream::of(child.stdout.take().unwrap()), Stream::of(child.stderr.take().unwrap()));
-        Ok(Self { child, stdout, stderr })
+        // Who does not read its input may close it early.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Self { child, stdout, stderr }
     }
 
     pub(crate) fn id(&self) -> u32 {

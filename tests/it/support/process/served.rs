@@ -36,11 +36,6 @@ impl Served {
         Self::start(program(&["serve", "--config", file]))
     }
 
-    /// `None` if the program may not be run as the user of `command`.
-    pub(crate) fn start_if_allowed(command: Command) -> Option<Self> {
-        Process::start_if_allowed(command).map(Self::serving)
-    }
-
     /// Starts it by this command.
     pub(crate) fn start(command: Command) -> Self {
         Self::serving(Process::start(command))
