@@ -143,9 +143,12 @@ impl Fault {
     }
 
     /// Whether it is the key, or the signature made with it, that is refused: before anything was carried out.
+    ///
+    /// The code alone does not say so: beside the status of a failure, what became of the call is not known.
     #[must_use]
     pub fn refuses_key(&self) -> bool {
-        matches!(self.code.as_ref().map(FaultCode::as_str), Some("InvalidAccessKeyId" | "SignatureDoesNotMatch"))
+        let code = self.code.as_ref().map(FaultCode::as_str);
+        self.kind == FaultKind::Denied && matches!(code, Some("InvalidAccessKeyId" | WRONG_SIGNATURE))
     }
 
     /// The HTTP status.
@@ -315,6 +318,18 @@ mod tests {
         assert_eq!(kind(404, "NoSuchKey"), FaultKind::Rejected);
         assert_eq!(kind(409, "InvalidBucketState"), FaultKind::Conflict);
         assert_eq!(kind(400, "BadRquest"), FaultKind::Rejected);
+    }
+
+    #[test]
+    fn a_key_is_refused_by_a_refusal_and_not_by_a_failure_that_has_its_code() {
+        for code in ["InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "RequestTimeTooSkewed"] {
+            let body = format!("<Error><Code>{code}</Code></Error>");
+            let refuses = |status| Fault::read(status, None, body.as_bytes()).refuses_key();
+            assert_eq!(refuses(403), code.starts_with(['I', 'S']), "{code}");
+            for status in [302, 429, 500, 503] {
+                assert!(!refuses(status), "{status} {code}");
+            }
+        }
     }
 
     #[test]

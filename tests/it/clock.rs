@@ -142,6 +142,14 @@ async fn without_a_date_the_servers_time_in_the_fault_is_taken() {
 }
 
 #[tokio::test]
+async fn a_failure_with_the_code_of_the_clocks_is_no_refusal_and_is_not_sent_again() {
+    let failure =
+        response("500 Internal Server Error", &format!("Date: {}\r\n", date(600)), &fault("RequestTimeTooSkewed", ""));
+    let (heard, answer) = sent(&[failure]).await;
+    assert_eq!((heard, answer.status, &answer.json()["outcome"]), (1, 503, &"unknown".into()), "{answer:?}");
+}
+
+#[tokio::test]
 async fn an_answer_out_of_a_cache_teaches_nothing_and_what_is_no_date_neither() {
     let headers = [
         format!("Date: {}\r\nAge: 600\r\n", date(-600)),

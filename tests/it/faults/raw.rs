@@ -188,3 +188,26 @@ async fn a_create_on_a_kept_connection_that_dies_is_not_sent_again() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(upstream.heard(), 2, "sent again on another connection");
 }
+
+/// How often a create of a gateway with keys from before goes to an upstream that always says this.
+async fn sent_with_other_keys_at_hand(status: &str, code: &str) -> (u64, Answer) {
+    let body = format!("<Error><Code>{code}</Code></Error>");
+    let upstream = RawUpstream::answering(status, "", &body).await;
+    let before = "secret_id = AKIDfromBefore\nsecret_key = secret-from-before\n";
+    let setup = Setup::new().upstream(&upstream).file("keys.before", before);
+    let world = setup.set("credentials.previous_file", "keys.before").start().await;
+    let answer = world.answer(&Ask::post(PATH)).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    (upstream.heard(), answer)
+}
+
+// Invariant 8: what may have taken effect is not sent again, whatever keys are at hand.
+#[tokio::test]
+async fn a_failure_with_the_code_of_a_refused_key_is_not_sent_again_with_other_keys() {
+    for code in ["SignatureDoesNotMatch", "InvalidAccessKeyId"] {
+        let (heard, answer) = sent_with_other_keys_at_hand("500 Internal Server Error", code).await;
+        assert_eq!((heard, &answer.json()["outcome"]), (1, &"unknown".into()), "{code}: {answer:?}");
+        let (heard, answer) = sent_with_other_keys_at_hand("403 Forbidden", code).await;
+        assert_eq!((heard, &answer.json()["outcome"]), (2, &"rejected".into()), "{code}: {answer:?}");
+    }
+}
