@@ -12,7 +12,7 @@ use super::trail::Trail;
 use super::{clock, diagnosis};
 use crate::audit::Intent;
 use crate::ci::{self, Asked, Fault, Operation, Unserved};
-use crate::credentials::{Chosen, Generation};
+use crate::credentials::{Chosen, Generation, NoKeys};
 use crate::signing::{Request, SignedRequest, Window};
 use crate::upstream::{Exchange, Received, comes_of_clocks};
 
@@ -58,13 +58,19 @@ impl Call<'_> {
     pub(super) async fn run(self, chosen: &Chosen, trail: &mut Trail) -> Result<ci::Answer, Error> {
         let keys = chosen.keys();
         let first = self.attempt(keys, trail).await?;
-        let last = if self.is_mended_by_the_clock(&first, trail) { self.attempt(keys, trail).await? } else { first };
+        let last =
+            if self.is_mended_by_the_clock(&first, trail) { self.again(first, keys, trail).await? } else { first };
         match last.other_keys(chosen, trail) {
             None => last.result,
-            Some(other) => {
-                trail.keys = Some(Arc::clone(&other));
-                self.attempt(&other, trail).await?.result
-            }
+            Some(other) => self.again(last, &other, trail).await?.result,
+        }
+    }
+
+    /// Another attempt after `before`, which stands if nothing more is sent.
+    async fn again(self, before: Attempt, keys: &Arc<Generation>, trail: &mut Trail) -> Result<Attempt, Error> {
+        match self.attempt(keys, trail).await {
+            Err(Error::NoKeys(_) | Error::Late) => Ok(before),
+            result => result,
         }
     }
 
@@ -76,7 +82,7 @@ impl Call<'_> {
             && Instant::now() < trail.deadline()
     }
 
-    async fn attempt(self, keys: &Generation, trail: &mut Trail) -> Result<Attempt, Error> {
+    async fn attempt(self, keys: &Arc<Generation>, trail: &mut Trail) -> Result<Attempt, Error> {
         let (signed, made) = self.signed(keys, trail)?;
         let sent = trail.now();
         let received = self.send(signed, keys, trail).await?;
@@ -105,7 +111,11 @@ impl Call<'_> {
         self.signed(keys, trail).map(|(signed, _)| signed)
     }
 
+    /// Keys may have ended since they were chosen: the intent was waited for, or an attempt.
     fn signed(self, keys: &Generation, trail: &Trail) -> Result<(SignedRequest, Made), Error> {
+        if !keys.holds(trail.now()) {
+            return Err(Error::NoKeys(NoKeys::Unavailable));
+        }
         let correction = self.correction();
         let now = trail.now().saturating_add(correction).unwrap_or_else(|_| trail.now());
         let window = Window::around(now, self.snapshot.signature_lifetime);
@@ -126,12 +136,13 @@ impl Call<'_> {
     }
 
     /// Step 9.
-    async fn send(self, signed: SignedRequest, keys: &Generation, trail: &mut Trail) -> Result<Received, Error> {
+    async fn send(self, signed: SignedRequest, keys: &Arc<Generation>, trail: &mut Trail) -> Result<Received, Error> {
         let deadline = trail.deadline();
         if Instant::now() >= deadline {
             return Err(Error::Late);
         }
         trail.call_begins();
+        trail.keys = Some(Arc::clone(keys));
         keys.goes_out(trail.now());
         let result = self.snapshot.upstream.send(signed, deadline).await;
         result.map_err(|why| {

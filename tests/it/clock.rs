@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use ci_gateway::auth::{DevelopmentClaims, SigningSecret, mint};
+use ci_gateway::credentials::{self, CommandSettings, DefaultSettings, SourceSettings};
 use ci_gateway::domain::Code;
 use ci_gateway::stand_in::{Answered, Fault};
 use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::support::gateway::{
-    AUDIENCE, Answer, Ask, ISSUER, PATH, RawUpstream, SHARED_SECRET, Setup, Step, World, response,
+    AUDIENCE, Answer, Ask, ISSUER, PATH, RawUpstream, SECRET_ID, SECRET_KEY, SHARED_SECRET, Setup, Step, World,
+    response,
 };
 use crate::support::process::{Cloud, Folder, Served};
 
@@ -147,6 +149,40 @@ async fn a_failure_with_the_code_of_the_clocks_is_no_refusal_and_is_not_sent_aga
         response("500 Internal Server Error", &format!("Date: {}\r\n", date(600)), &fault("RequestTimeTooSkewed", ""));
     let (heard, answer) = sent(&[failure]).await;
     assert_eq!((heard, answer.status, &answer.json()["outcome"]), (1, 503, &"unknown".into()), "{answer:?}");
+}
+
+/// A gateway whose keys come from a program, which gives them once and says that they end then.
+async fn with_keys_until(end: Timestamp, upstream: &RawUpstream) -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = format!(r#"{{"SecretId": "{SECRET_ID}", "SecretKey": "{SECRET_KEY}", "Expiration": "{end}"}}"#);
+    std::fs::write(folder.path().join("keys.json"), keys).unwrap();
+    let script = format!("cd '{0}' && cat keys.json && rm keys.json", folder.path().display());
+    let command = CommandSettings {
+        program: "/bin/sh".into(),
+        arguments: vec!["-c".to_owned(), script],
+        time: Duration::from_secs(60),
+    };
+    let default = DefaultSettings { source: SourceSettings::Command(command), app_ids: Vec::new() };
+    let settings = credentials::Settings { default: Some(default), accounts: Vec::new() };
+    let world = Setup::new().upstream(upstream).change(|config| config.credentials = settings).start().await;
+    while verbose(&world).await.status != 200 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world
+}
+
+#[tokio::test]
+async fn keys_that_end_before_the_second_attempt_do_not_sign_it_and_the_first_answer_is_told() {
+    let end = Timestamp::now() + Duration::from_secs(4);
+    let refusal = response("403 Forbidden", &format!("Date: {}\r\n", date(600)), &fault("RequestTimeTooSkewed", ""));
+    let steps = [Step::Wait(Duration::from_secs(5)), Step::Say(refusal.into_bytes()), Step::Hear];
+    let upstream = RawUpstream::start(steps.to_vec()).await;
+    let world = with_keys_until(end, &upstream).await;
+    let answer = world.answer(&Ask::post(PATH)).await;
+    assert_eq!((upstream.heard(), answer.status, answer.code().as_str()), (1, 502, "upstream_denied"), "{answer:?}");
+    assert_eq!(answer.json()["outcome"], "rejected");
+    world.refuses(&Ask::post(PATH), 503, Code::CredentialsUnavailable).await;
+    assert_eq!(upstream.heard(), 1);
 }
 
 #[tokio::test]
