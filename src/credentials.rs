@@ -110,7 +110,8 @@ enum Buckets {
 
 impl Credentials {
     /// Opens the accounts, and reads the keys that are at hand. An account of `previous` with the same name and source
-    /// is kept: what is found for it counts from [`Self::begin`] on.
+    /// is kept: what is found for it counts from [`Self::begin`] on. One with the same name and another source hands its keys
+    /// on, so that there is something to sign with until the other source gives keys.
     ///
     /// An environment without keys is no mistake of the configuration: `check` runs where the secrets are not. The
     /// process then starts, is not ready, says why, and refuses what needs a key.
@@ -183,13 +184,14 @@ impl Entry {
         now: Timestamp,
     ) -> Result<Self, Mistake> {
         let name = buckets.name().to_owned();
-        let before = previous.into_iter().flat_map(|previous| &previous.entries);
-        let kept = before
-            .map(|entry| &entry.account)
-            .find(|account| account.keyring().name() == name && account.is_of(source));
-        match kept {
+        let mut accounts = previous.into_iter().flat_map(|previous| &previous.entries).map(|entry| &entry.account);
+        let before = accounts.find(|account| account.keyring().name() == name);
+        match before.filter(|account| account.is_of(source)) {
             Some(kept) => Ok(Self { buckets, found: kept.look()?, account: Arc::clone(kept) }),
-            None => Ok(Self { buckets, found: None, account: Arc::new(Account::open(&name, source, now)?) }),
+            None => {
+                let account = Account::open(&name, source, before.map(AsRef::as_ref), now)?;
+                Ok(Self { buckets, found: None, account: Arc::new(account) })
+            }
         }
     }
 }

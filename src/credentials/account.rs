@@ -1,6 +1,6 @@
 //! The keys of one account: where they come from, those that are held, and the work that keeps them fresh.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -31,9 +31,6 @@ pub(super) struct Account {
 pub(super) struct Keyring {
     tally: Arc<Tally>,
     held: ArcSwap<Held>,
-    generations: AtomicU64,
-    /// How often the source gave keys, and how often none.
-    asked: [AtomicU64; 2],
     opened: Timestamp,
     /// Somebody wants the source to be asked again now.
     again: Notify,
@@ -49,13 +46,22 @@ pub(super) struct AtHand {
 impl Account {
     /// The account `name`, with its keys if they are at hand. Nothing is asked for elsewhere before [`Self::keep_fresh`].
     ///
+    /// It begins with what `before` holds, the same account with another source: that signs until this source has given keys,
+    /// and stays beside them as any other keys from before.
+    ///
     /// # Errors
     /// A [`Mistake`] in the settings or in a key file. An environment without keys is none; it is remembered.
-    pub(super) fn open(name: &str, settings: &SourceSettings, now: Timestamp) -> Result<Self, Mistake> {
+    pub(super) fn open(
+        name: &str,
+        settings: &SourceSettings,
+        before: Option<&Self>,
+        now: Timestamp,
+    ) -> Result<Self, Mistake> {
+        let keyring = before.map_or_else(|| Keyring::new(name, now), |before| before.keyring.handed_on(now));
         let account = Self {
             settings: settings.clone(),
             source: settings.open()?,
-            keyring: Arc::new(Keyring::new(name, now)),
+            keyring: Arc::new(keyring),
             work: OnceLock::new(),
         };
         if let Some(found) = account.look()? {
@@ -150,19 +156,18 @@ impl Drop for Account {
 
 impl Keyring {
     pub(super) fn new(name: &str, now: Timestamp) -> Self {
-        Self {
-            tally: Arc::new(Tally { account: name.into(), refusals: AtomicU64::new(0) }),
-            held: ArcSwap::default(),
-            generations: AtomicU64::new(0),
-            asked: Default::default(),
-            opened: now,
-            again: Notify::new(),
-        }
+        Self { tally: Arc::new(Tally::of(name)), held: ArcSwap::default(), opened: now, again: Notify::new() }
+    }
+
+    /// One for another source, which counts on and begins with the same keys.
+    fn handed_on(&self, now: Timestamp) -> Self {
+        let held = ArcSwap::from_pointee(self.held().handed_on());
+        Self { tally: Arc::clone(&self.tally), held, opened: now, again: Notify::new() }
     }
 
     /// Puts keys in force; those that are held already stay what they are. One caller at a time.
     pub(super) fn take(&self, issued: Issued, beside: Option<Issued>, now: Timestamp) {
-        let [taken, _] = &self.asked;
+        let [taken, _] = &self.tally.asked;
         taken.fetch_add(1, Ordering::Relaxed);
         let held = self.held();
         let current = self.generation(&held, issued, now);
@@ -178,14 +183,14 @@ impl Keyring {
     fn generation(&self, held: &Held, issued: Issued, now: Timestamp) -> Arc<Generation> {
         let known = held.generations().find(|generation| generation.is_of(&issued));
         known.cloned().unwrap_or_else(|| {
-            let number = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
+            let number = self.tally.generations.fetch_add(1, Ordering::Relaxed) + 1;
             Arc::new(Generation::new(Arc::clone(&self.tally), number, issued, now))
         })
     }
 
     /// Remembers why there are no new keys; those that are held stay. One caller at a time.
     pub(super) fn fail(&self, why: Mistake, now: Timestamp) {
-        let [_, failed] = &self.asked;
+        let [_, failed] = &self.tally.asked;
         failed.fetch_add(1, Ordering::Relaxed);
         let held = self.held();
         if held.problem.as_ref().is_none_or(|problem| problem.why != why) {
@@ -220,7 +225,7 @@ impl Keyring {
 
     /// How often the source gave keys, and how often none.
     pub(super) fn asked(&self) -> [u64; 2] {
-        let [taken, failed] = &self.asked;
+        let [taken, failed] = &self.tally.asked;
         [taken, failed].map(|count| count.load(Ordering::Relaxed))
     }
 

@@ -30,11 +30,22 @@ pub struct Generation {
     breaker: Breaker,
 }
 
-/// What is counted for all generations of an account together.
+/// What is counted for all generations of an account together, whatever sources it had.
 #[derive(Debug)]
 pub(super) struct Tally {
     pub(super) account: Box<str>,
+    pub(super) generations: AtomicU64,
+    /// How often the source gave keys, and how often none.
+    pub(super) asked: [AtomicU64; 2],
     pub(super) refusals: AtomicU64,
+}
+
+impl Tally {
+    /// Of an account that nothing has happened to.
+    pub(super) fn of(account: &str) -> Self {
+        let (generations, asked, refusals) = Default::default();
+        Self { account: account.into(), generations, asked, refusals }
+    }
 }
 
 impl Generation {
@@ -113,7 +124,8 @@ impl Generation {
     }
 
     /// Whether the source still vouches for them.
-    pub(super) fn holds(&self, now: Timestamp) -> bool {
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
         self.expires.is_none_or(|end| now < end)
     }
 

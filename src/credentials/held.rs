@@ -68,6 +68,11 @@ impl Held {
         Self { problem: Some(Problem { why, since }), answered: true, ..self.clone() }
     }
 
+    /// The same for another source, which has not answered yet.
+    pub(super) fn handed_on(&self) -> Self {
+        Self { problem: None, answered: false, ..self.clone() }
+    }
+
     /// Those that are held.
     pub(super) fn generations(&self) -> impl Iterator<Item = &Arc<Generation>> {
         [&self.current, &self.previous].into_iter().flatten()

@@ -223,6 +223,47 @@ async fn an_account_that_is_heard_of_never_keeps_the_process_from_being_ready_an
     }
 }
 
+/// The settings of an account whose keys this script prints.
+fn printed_by(script: &str) -> Settings {
+    let arguments = vec!["-c".to_owned(), script.to_owned()];
+    let command = CommandSettings { program: "/bin/sh".into(), arguments, time: Duration::from_secs(60) };
+    let default = DefaultSettings { source: SourceSettings::Command(command), app_ids: Vec::new() };
+    Settings { default: Some(default), accounts: Vec::new() }
+}
+
+#[tokio::test]
+async fn another_source_of_an_account_takes_over_when_it_gives_keys_and_not_before() {
+    let mut world = World::with("one", None);
+    let before = world.choose(minute(0)).keys().clone();
+    before.is_refused(minute(0));
+    // Each is asked once, by hand.
+    for (script, problem) in
+        [("exit 1", true), ("echo '{\"SecretId\": \"two\", \"SecretKey\": \"secret-two\"}'", false)]
+    {
+        world.settings = printed_by(script);
+        world.credentials = Credentials::load(&world.settings, Some(&world.credentials), minute(1)).unwrap();
+        assert_eq!((world.ids(minute(1)), world.credentials.missing(minute(1))), (("one".to_owned(), None), None));
+        world.credentials.ask_once().await;
+        let state = world.credentials.states(minute(1), Duration::ZERO).remove(0);
+        assert_eq!((state.problem.is_some(), state.missing), (problem, None));
+    }
+    assert_eq!(world.ids(minute(2)), pair("two", "one"));
+    assert_eq!(world.choose(minute(2)).keys().number(), before.number() + 1);
+    let state = world.credentials.states(minute(2), Duration::ZERO).remove(0);
+    assert_eq!((state.source, state.refreshes, state.failed_refreshes, state.refusals), ("command", 2, 1, 1));
+}
+
+#[test]
+fn another_file_of_an_account_is_a_new_generation_too() {
+    let mut world = World::with("one", None);
+    let other = world.folder.path().join("other");
+    write(&other, "two");
+    let source = SourceSettings::File(FileSettings { path: other, previous: None });
+    world.settings.default = Some(DefaultSettings { source, app_ids: Vec::new() });
+    world.credentials = Credentials::load(&world.settings, Some(&world.credentials), minute(1)).unwrap();
+    assert_eq!(world.ids(minute(1)), pair("two", "one"));
+}
+
 #[test]
 fn an_environment_without_keys_is_no_mistake_and_says_what_is_missing() {
     let default = DefaultSettings { source: SourceSettings::Environment, app_ids: Vec::new() };

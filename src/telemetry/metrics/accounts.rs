@@ -9,6 +9,8 @@ use super::Metrics;
 use crate::credentials::{AccountState, GenerationState};
 
 const GENERATIONS: [&str; 2] = ["current", "previous"];
+/// What came of asking a source.
+const RESULTS: [&str; 2] = ["ok", "failed"];
 
 impl Metrics {
     /// Shows the accounts of the present configuration, and no others.
@@ -25,8 +27,9 @@ impl Metrics {
     fn show_account(&self, state: &AccountState) {
         let account = state.account.as_str();
         follow(&self.keys_refusals, &[account], state.refusals);
-        follow(&self.keys_refreshes, &[account, "ok"], state.refreshes);
-        follow(&self.keys_refreshes, &[account, "failed"], state.failed_refreshes);
+        for (result, count) in RESULTS.into_iter().zip([state.refreshes, state.failed_refreshes]) {
+            follow(&self.keys_refreshes, &[account, result], count);
+        }
         let of = |word: &str| state.generations.iter().find(|generation| generation.generation == word);
         for word in GENERATIONS {
             at(&self.keys_last_used, &[account, word], of(word).and_then(|generation| generation.last_used));
@@ -37,6 +40,11 @@ impl Metrics {
     }
 
     fn forget_account(&self, account: &str) {
+        // One of the same name that comes later counts from nothing. That a series was never shown is no error here.
+        let _gone = self.keys_refusals.remove_label_values(&[account]);
+        for result in RESULTS {
+            let _gone = self.keys_refreshes.remove_label_values(&[account, result]);
+        }
         at(&self.keys_expires, &[account], None);
         set(&self.keys_safe_to_delete, &[account], None);
         GENERATIONS.iter().for_each(|word| at(&self.keys_last_used, &[account, word], None));
@@ -56,7 +64,7 @@ fn set(gauge: &IntGaugeVec, labels: &[&str], value: Option<i64>) {
     }
 }
 
-/// Brings a counter up to what was counted elsewhere. An account that was opened anew has counted less.
+/// Brings a counter up to what was counted elsewhere.
 fn follow(counter: &IntCounterVec, labels: &[&str], count: u64) {
     let counter = counter.with_label_values(labels);
     counter.inc_by(count.saturating_sub(counter.get()));
@@ -115,5 +123,10 @@ mod tests {
             assert!(!text().contains(&format!("\nci_gateway_{name}{{account=\"1\"")), "{name}");
         }
         assert!(text().contains("\nci_gateway_keys_usable 1\n"));
+        // It counts from nothing when it comes back.
+        metrics.show_accounts(&[AccountState { refusals: 1, refreshes: 1, failed_refreshes: 0, ..gone }]);
+        for line in ["refusals_total{account=\"1\"} 1", "refreshes_total{account=\"1\",result=\"ok\"} 1"] {
+            assert!(text().contains(&format!("\nci_gateway_keys_{line}\n")), "{line} is missing from {}", text());
+        }
     }
 }
