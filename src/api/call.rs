@@ -89,10 +89,10 @@ impl Call<'_> {
         let exchange = Exchange { sent, received: trail.now() };
         let result = self.read(&received, trail);
         let fault = result.as_ref().err().and_then(Error::fault);
-        match &result {
-            Ok(_) => keys.is_accepted(trail.now()),
-            Err(_) if fault.is_some_and(Fault::refuses_key) => keys.is_refused(trail.now()),
-            Err(_) => {}
+        if result.is_ok() || fault.is_some_and(Fault::takes_key) {
+            keys.is_accepted(trail.now());
+        } else if fault.is_some_and(Fault::refuses_key) {
+            keys.is_refused(trail.now());
         }
         let told = received.told(fault.and_then(Fault::server_time));
         if let Some(told) = told {

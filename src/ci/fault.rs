@@ -151,6 +151,21 @@ impl Fault {
         self.kind == FaultKind::Denied && matches!(code, Some("InvalidAccessKeyId" | WRONG_SIGNATURE))
     }
 
+    /// Whether key and signature were taken: what is refused is about the bucket.
+    #[must_use]
+    pub fn takes_key(&self) -> bool {
+        match self.kind {
+            FaultKind::BucketNotFound | FaultKind::Conflict => true,
+            FaultKind::Denied
+            | FaultKind::ClockSkew
+            | FaultKind::SignatureExpired
+            | FaultKind::Rejected
+            | FaultKind::Redirected
+            | FaultKind::Throttled
+            | FaultKind::Unavailable => false,
+        }
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
@@ -329,6 +344,19 @@ mod tests {
             for status in [302, 429, 500, 503] {
                 assert!(!refuses(status), "{status} {code}");
             }
+        }
+    }
+
+    #[test]
+    fn a_key_is_taken_where_the_refusal_is_about_the_bucket() {
+        let takes = |status, code: &str| {
+            Fault::read(status, None, format!("<Error><Code>{code}</Code></Error>").as_bytes()).takes_key()
+        };
+        assert!(takes(404, "NoSuchBucket") && takes(409, "InvalidBucketState"));
+        for (status, code) in
+            [(403, "AccessDenied"), (404, "NoSuchKey"), (400, "InvalidArgument"), (500, "NoSuchBucket")]
+        {
+            assert!(!takes(status, code), "{status} {code}");
         }
     }
 

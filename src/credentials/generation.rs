@@ -93,7 +93,8 @@ impl Generation {
         self.used.note(now);
     }
 
-    /// Notes that Cloud Infinite has carried out a request that was signed with these keys.
+    /// Notes that Cloud Infinite has taken these keys: a request that was signed with them was carried out, or refused for its
+    /// bucket alone.
     pub fn is_accepted(&self, now: Timestamp) {
         self.accepted.note(now);
         if self.breaker.is_blotted() {

@@ -183,6 +183,21 @@ fn where_every_key_is_refused_the_caller_is_told_after_one_retry() {
 }
 
 #[test]
+fn a_key_is_taken_again_once_a_refusal_is_about_the_bucket_alone() {
+    let cloud = Cloud::start();
+    cloud.knows(&[key(7)]);
+    let folder = Folder::of(&cloud);
+    let served = Served::from(&folder);
+    let state = || served.admin_get("/keys").expect(200).json()["accounts"][0]["generations"][0]["state"].clone();
+    served.enable(&folder.token("alice")).expect(502);
+    assert_eq!(state(), "refused");
+    cloud.knows(&[ours()]);
+    let missing = Call::post("/v1/buckets/missing-1234567890/smart-audio").token(&folder.token("alice"));
+    missing.make(served.address()).unwrap().expect(404);
+    assert_eq!(state(), "current");
+}
+
+#[test]
 fn a_bucket_is_served_with_the_keys_of_its_own_account_and_one_of_no_account_is_refused() {
     let cloud = Cloud::start();
     cloud.knows(&[key(1), key(2)]);
