@@ -1,6 +1,7 @@
 //! A SHA-256, the only digest of the audit.
 
 use std::fmt;
+use std::io::{self, BufRead};
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
@@ -16,6 +17,23 @@ impl Digest {
         let mut hasher = Sha256::new();
         parts.iter().for_each(|part| hasher.update(part));
         Self(hasher.finalize().into())
+    }
+
+    /// Of all that `reader` gives.
+    ///
+    /// # Errors
+    /// What the reader says.
+    pub(super) fn of_all(mut reader: impl BufRead) -> io::Result<Self> {
+        let mut hasher = Sha256::new();
+        loop {
+            let bytes = reader.fill_buf()?;
+            let read = bytes.len();
+            if read == 0 {
+                return Ok(Self(hasher.finalize().into()));
+            }
+            hasher.update(bytes);
+            reader.consume(read);
+        }
     }
 
     /// The bytes.

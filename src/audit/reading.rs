@@ -4,7 +4,7 @@ mod entry;
 
 use std::io::{self, BufRead, Read};
 
-pub use entry::{Answered, Asked, Entry, TreeSeen, UpstreamRead};
+pub use entry::{Answered, Asked, Damaged, Entry, TreeSeen, UpstreamRead};
 
 use super::{Kind, Sealed, Unsealed};
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-pub(super) use marks::{Reason, Recovery};
+pub(super) use marks::{Aside, Reason, Recovery};
 use text::{Name, Text, Word};
 
 use crate::ci::{FaultCode, Operation, RequestId};

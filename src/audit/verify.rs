@@ -17,7 +17,7 @@ use std::io::{self, BufRead};
 pub use finding::{Finding, Wrong};
 pub use notes::{Noted, Notes};
 
-use super::reading::{Entry, Line, Lines};
+use super::reading::{Damaged, Entry, Line, Lines};
 use super::{Digest, Grove, Kind, Misplaced, Position, Sealed, Tree, leaf};
 
 /// A file of the log.
@@ -215,7 +215,10 @@ impl Walk<'_> {
     }
 
     fn recovered(&mut self, name: &str, line: &Line<'_>, sealed: &Sealed<'_>) -> Result<(), Wrong> {
-        if let Entry::Recovered { reason, .. } = Entry::read(sealed)? {
+        if let Entry::Recovered { reason, damaged, .. } = Entry::read(sealed)? {
+            if let Some(Damaged { from, to }) = damaged {
+                return Err(Wrong::Damaged { from, to });
+            }
             self.seen.recoveries.push(Recovery { name: name.to_owned(), line: line.number(), reason });
         }
         Ok(())

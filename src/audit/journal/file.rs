@@ -1,13 +1,13 @@
 //! The open audit file, as the system has it.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, fstatvfs};
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, fcntl_getfl, fcntl_setfl, flock, fstatvfs};
 use rustix::process::geteuid;
 
 /// How long a start waits for a predecessor that is about to end.
@@ -50,18 +50,34 @@ impl LogFile {
     pub(super) fn open(path: &Path, patience: Duration) -> io::Result<Self> {
         // What is no regular file is opened for writing alone: a pipe that one process reads and writes never ends.
         let odd = std::fs::metadata(path).is_ok_and(|found| !found.is_file());
-        let file = OpenOptions::new().read(!odd).append(true).create(true).mode(0o600).open(path)?;
+        let file =
+            OpenOptions::new().read(!odd).append(true).create(true).mode(0o600).custom_flags(at_once()).open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
+            // Only the opening must not wait; a pipe that is full makes the writing thread wait.
+            fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
             return Ok(Self::stream(file));
         }
         is_ours(&metadata)?;
+        is_private(path, &metadata)?;
         lock(&file, Instant::now() + patience)?;
         let len = file.metadata()?.len();
         if len == 0 {
             make_durable(path)?;
         }
         Ok(Self { file, identity: Some(identity(&metadata)), len, reserved: Some(len) })
+    }
+
+    /// Opens what a log has left at `path`, to be read alone. `None` if it is no regular file, not to be relied on, or
+    /// being written by another process.
+    pub(super) fn left_at(path: &Path) -> io::Result<Option<Self>> {
+        let file = OpenOptions::new().read(true).custom_flags(at_once()).open(path)?;
+        let metadata = file.metadata()?;
+        let is_taken = || flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK);
+        if !metadata.is_file() || is_ours(&metadata).is_err() || is_writable_by_others(&metadata) || is_taken() {
+            return Ok(None);
+        }
+        Ok(Some(Self { file, identity: Some(identity(&metadata)), len: metadata.len(), reserved: None }))
     }
 
     /// This process's standard output.
@@ -171,6 +187,12 @@ impl LogFile {
         })
     }
 
+    /// All from the byte `from` on.
+    pub(super) fn reader(&mut self, from: u64) -> io::Result<BufReader<&File>> {
+        self.file.seek(SeekFrom::Start(from))?;
+        Ok(BufReader::new(&self.file))
+    }
+
     /// What stands at `path` now.
     pub(super) fn look(&self, path: &Path) -> io::Result<Seen> {
         let seen = self.look_at_itself()?;
@@ -189,8 +211,19 @@ impl LogFile {
     }
 }
 
+/// Opening a pipe waits for its reader; so it is an error instead ([`has_no_reader`]).
+fn at_once() -> i32 {
+    // The bit is the same, whichever type the system's interface gives it.
+    OFlags::NONBLOCK.bits().cast_signed()
+}
+
+/// Whether a pipe was not opened for want of a reader.
+pub(super) fn has_no_reader(why: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(why) == Some(rustix::io::Errno::NXIO)
+}
+
 /// A new file's name is in its folder, and that is another file to sync.
-fn make_durable(path: &Path) -> io::Result<()> {
+pub(super) fn make_durable(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match File::open(folder).and_then(|folder| folder.sync_all()) {
         // Some filesystems cannot, and some folders may be written and not read.
@@ -213,6 +246,26 @@ fn is_ours(metadata: &Metadata) -> io::Result<()> {
         ErrorKind::PermissionDenied,
         format!("it belongs to the user {owner}, who is neither root nor us ({us})"),
     ))
+}
+
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+const OPEN_TO_OTHERS: u32 = 0o004;
+
+fn is_writable_by_others(metadata: &Metadata) -> bool {
+    metadata.mode() & WRITABLE_BY_OTHERS != 0
+}
+
+/// A log that others can write proves nothing, and who called what is not for everybody to read.
+fn is_private(path: &Path, metadata: &Metadata) -> io::Result<()> {
+    if is_writable_by_others(metadata) {
+        let mode = metadata.mode() & 0o777;
+        let what = format!("others than its owner may write it (mode {mode:04o}): `chmod 600` it");
+        return Err(io::Error::new(ErrorKind::PermissionDenied, what));
+    }
+    if metadata.mode() & OPEN_TO_OTHERS != 0 {
+        tracing::warn!(file = %path.display(), "the audit file can be read by every user of this machine: `chmod 600` it");
+    }
+    Ok(())
 }
 
 fn lock(file: &File, until: Instant) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! The log: one chain over all the files that stood at its path, one after the other.
 
+mod start;
 mod turnover;
 
 use std::io::{self, ErrorKind};
@@ -9,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::file::{Identity, LogFile, PREDECESSOR};
+use super::file::{Identity, LogFile};
 use super::health::Health;
-use super::resume::{End, end_of, whole_lines};
+use super::resume::whole_lines;
 use super::torn;
 use crate::audit::copy::Copy;
 use crate::audit::notes::Notes;
-use crate::audit::record::{Reason, Recovery};
+use crate::audit::record::{Aside, Reason, Recovery};
 use crate::audit::{Position, Record, Settings, Sink};
 use crate::domain::Mistake;
 
@@ -61,17 +62,15 @@ impl Log {
             Sink::Both(path) => (Some(path.clone()), true),
             Sink::Stdout => (None, false),
         };
-        let notes = Notes::open(settings, sink)?;
-        let has_output = path.is_some() && (copies_records || notes.is_some());
         let place = path.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
         let cannot =
             |why: io::Error| Mistake::new(place, format!("the audit file cannot be opened for appending: {why}"));
         let mut log = Self {
             settings: settings.clone(),
             path,
-            output: if has_output { Some(Copy::start(health)?) } else { None },
+            output: None,
             copies_records,
-            notes,
+            notes: None,
             health: Arc::clone(health),
             position: Position::default(),
             file: None,
@@ -83,32 +82,15 @@ impl Log {
             bytes: Vec::new(),
         };
         log.find_end().map_err(cannot)?;
+        log.notes = Notes::open(settings, sink)?;
+        if log.path.is_some() && (copies_records || log.notes.is_some()) {
+            log.output = Some(Copy::start(health)?);
+        }
         Ok(log)
     }
 
     fn open_file(&self, patience: Duration) -> io::Result<LogFile> {
         self.path.as_deref().map_or_else(LogFile::stdout, |path| LogFile::open(path, patience))
-    }
-
-    /// The first look at the file: where the log goes on.
-    fn find_end(&mut self) -> io::Result<()> {
-        let mut file = self.open_file(PREDECESSOR)?;
-        self.owed.opened = Some(match end_of(&mut file)? {
-            End::Empty => Reason::New,
-            End::Known { position, len } => {
-                self.position = position;
-                file.keep(len);
-                Reason::Started
-            }
-            End::Foreign { len } => {
-                tracing::error!("the audit file holds no log that could go on: a new one begins behind what is there");
-                file.keep(len);
-                Reason::New
-            }
-        });
-        self.owed.torn = true;
-        self.file = Some(file);
-        Ok(())
     }
 
     /// Opens the file anew if it is not open, and says what is owed; after that the log can be written.
@@ -150,8 +132,8 @@ impl Log {
         let Some(file) = &mut self.file else { return Ok(()) };
         let excess = file.excess()?;
         if let (true, true, Some(path)) = (self.owed.torn, excess > 0, &self.path) {
-            let set_aside = torn::set_aside(file, path, excess)?;
-            tracing::warn!(?set_aside, "the audit file ended in bytes that are no record: they were set aside");
+            let set_aside = torn::set_aside(file, path, self.position.seq())?;
+            tell(&set_aside);
             self.owed.recovered = Some(set_aside);
         }
         self.owed.torn = false;
@@ -269,5 +251,21 @@ impl Log {
             self.leave();
         }
         self.give_back();
+    }
+}
+
+/// Tells what was found at the end of the file.
+fn tell(found: &Recovery) {
+    match found {
+        Recovery::TornTail(Aside { file, bytes, sha256 }) => tracing::warn!(
+            file, bytes, %sha256,
+            "the audit file ended in half a line: it was set aside"
+        ),
+        Recovery::Damaged { aside: Aside { file, bytes, sha256 }, from, to } => tracing::error!(
+            file, bytes, %sha256, from, to,
+            "the audit file is not what was written: records in it were changed, or the disk has lost some of them; \
+             all behind the last one in order was set aside"
+        ),
+        Recovery::WriteFailed { .. } => {}
     }
 }

@@ -1,5 +1,7 @@
 //! Real files in a real folder, and a pipe in the place of a disk that hangs.
 
+mod start;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

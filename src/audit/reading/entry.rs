@@ -46,7 +46,18 @@ pub enum Entry {
         time: Timestamp,
         /// What it was.
         reason: String,
+        /// The records that were found changed or out of their places, if there were any.
+        damaged: Option<Damaged>,
     },
+}
+
+/// The numbers of records that a start found changed or out of their places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Damaged {
+    /// The first.
+    pub from: u64,
+    /// The last.
+    pub to: u64,
 }
 
 /// A tree as a record writes it down.
@@ -140,6 +151,8 @@ struct CheckpointMembers {
 struct RecoveredMembers {
     time: Timestamp,
     reason: String,
+    #[serde(default)]
+    damaged: Option<Damaged>,
 }
 
 impl Entry {
@@ -162,8 +175,8 @@ impl Entry {
                 Self::Checkpoint { tree, root }
             }
             Kind::Recovered => {
-                let RecoveredMembers { time, reason } = members(line)?;
-                Self::Recovered { time, reason }
+                let RecoveredMembers { time, reason, damaged } = members(line)?;
+                Self::Recovered { time, reason, damaged }
             }
         })
     }

@@ -14,7 +14,7 @@ pub(in crate::audit) enum Reason {
     New,
     /// The process has started, and the log goes on.
     Started,
-    /// The file was renamed away, and a reload has told us.
+    /// The file was renamed away, and a reload has told us; or it was while no gateway ran.
     Rotated,
     /// Another file or none stood at the path.
     Replaced,
@@ -37,14 +37,16 @@ impl Reason {
 /// What a process had to make good before it could go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::audit) enum Recovery {
-    /// The file ended in bytes that are no record; they stand in a file beside it now.
-    TornTail {
-        /// The name of that file.
-        file: String,
-        /// How many bytes there are.
-        bytes: u64,
-        /// Their digest.
-        sha256: Digest,
+    /// The file ended in half a line.
+    TornTail(Aside),
+    /// Behind the last record that follows stood others: what was acknowledged is not what was written any more.
+    Damaged {
+        /// All that stood there.
+        aside: Aside,
+        /// The number of the first record that is not in its place.
+        from: u64,
+        /// The largest number that was found behind.
+        to: u64,
     },
     /// A write or a sync failed. What it had left in the file is gone again, unless `suspect_from` is a number: then the
     /// file cannot be cut, and half a record may stand before this one.
@@ -52,6 +54,17 @@ pub(in crate::audit) enum Recovery {
         /// The number of the first record that may stand there twice or in part.
         suspect_from: Option<u64>,
     },
+}
+
+/// Bytes that were taken out of the file, and stand in one beside it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::audit) struct Aside {
+    /// The name of that file.
+    pub file: String,
+    /// How many bytes there are.
+    pub bytes: u64,
+    /// Their digest.
+    pub sha256: Digest,
 }
 
 /// Of the tree before the record.
@@ -88,7 +101,15 @@ struct Recovered<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     set_aside: Option<SetAside<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    damaged: Option<Damaged>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     suspect_from: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Damaged {
+    from: u64,
+    to: u64,
 }
 
 #[derive(Serialize)]
@@ -120,14 +141,19 @@ impl Record {
 
     /// That something was made good.
     pub(in crate::audit) fn recovered(recovery: &Recovery, time: Timestamp) -> Self {
-        let (reason, set_aside, suspect_from) = match recovery {
-            Recovery::TornTail { file, bytes, sha256 } => {
-                let set_aside = SetAside { file: Text(file), bytes: *bytes, sha256: sha256.to_string() };
-                ("torn_tail", Some(set_aside), None)
+        let (reason, aside, damaged, suspect_from) = match recovery {
+            Recovery::TornTail(aside) => ("torn_tail", Some(aside), None, None),
+            Recovery::Damaged { aside, from, to } => {
+                ("damaged", Some(aside), Some(Damaged { from: *from, to: *to }), None)
             }
-            Recovery::WriteFailed { suspect_from } => ("write_failed", None, *suspect_from),
+            Recovery::WriteFailed { suspect_from } => ("write_failed", None, None, *suspect_from),
         };
+        let set_aside = aside.map(|aside| SetAside {
+            file: Text(&aside.file),
+            bytes: aside.bytes,
+            sha256: aside.sha256.to_string(),
+        });
         let kind = Kind::Recovered;
-        Self::of(kind, &Recovered { r#type: kind.as_str(), time, reason, set_aside, suspect_from })
+        Self::of(kind, &Recovered { r#type: kind.as_str(), time, reason, set_aside, damaged, suspect_from })
     }
 }

@@ -87,7 +87,8 @@ fn the_longest_line_that_there_can_be_is_short_enough() {
 #[test]
 fn the_records_of_the_log_itself_are_short_lines_of_json() {
     let tree = Tree::from_peaks((1 << 40) - 1, vec![Default::default(); 40]).unwrap();
-    let torn = Recovery::TornTail { file: "x".repeat(4000), bytes: u64::MAX, sha256: Default::default() };
+    let aside = Aside { file: "x".repeat(4000), bytes: u64::MAX, sha256: Default::default() };
+    let torn = Recovery::Damaged { aside, from: u64::MAX, to: u64::MAX };
     for record in [
         Record::opened(&"\u{7f}".repeat(4000), Reason::Truncated, &tree, Timestamp::MAX),
         Record::checkpoint(&tree, Timestamp::MAX),

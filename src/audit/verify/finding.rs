@@ -114,6 +114,16 @@ pub enum Wrong {
         /// How many there are.
         holds: u64,
     },
+    /// A start has found that records were changed behind its back.
+    #[error(
+        "when the gateway started, records {from} to {to} were not what it had written any more, and it set them aside"
+    )]
+    Damaged {
+        /// The first of them.
+        from: u64,
+        /// The last of them.
+        to: u64,
+    },
     /// The line begins a checkpoint that is none.
     #[error("this checkpoint cannot be gone by: {0}")]
     Note(#[from] BadNote),
@@ -135,6 +145,9 @@ impl Wrong {
             | Self::Again { .. }
             | Self::Moved { .. } => {
                 "keep this file as it is and compare it with a copy from elsewhere; what stands before this line is in order"
+            }
+            Self::Damaged { .. } => {
+                "keep the file that this record names under `set_aside`, and compare it with a copy from elsewhere"
             }
             Self::Missing { .. } | Self::NoBeginning => "name the files that come before too, or get them from a copy",
             Self::NotWhatWasSigned { .. } => {
