@@ -82,7 +82,7 @@ impl Log {
             bytes: Vec::new(),
         };
         log.find_end().map_err(cannot)?;
-        log.notes = Notes::open(settings, sink)?;
+        log.notes = Notes::open(settings, sink, log.position.seq())?;
         if log.path.is_some() && (copies_records || log.notes.is_some()) {
             log.output = Some(Copy::start(health)?);
         }
@@ -235,7 +235,7 @@ impl Log {
         let record = Record::checkpoint(tree, Timestamp::now());
         self.append(&[&record])?;
         (self.since_checkpoint, self.checkpoint_at) = (0, Instant::now());
-        let Some(line) = self.notes.as_ref().map(|notes| notes.publish(size, &root)) else { return Ok(()) };
+        let Some(line) = self.notes.as_ref().and_then(|notes| notes.publish(size, &root)) else { return Ok(()) };
         match (&self.output, &mut self.file) {
             (Some(output), _) => output.send(&line),
             // Standard output is the log itself: no other thread writes into its lines.

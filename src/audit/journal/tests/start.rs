@@ -147,3 +147,34 @@ async fn a_pipe_without_a_reader_is_a_trouble_until_there_is_one() {
     until(|| journal.health().trouble().is_none());
     write(&journal, 2).await.unwrap();
 }
+
+#[tokio::test]
+async fn no_size_is_signed_twice_when_the_log_is_lost() {
+    let place = Place::new();
+    let key = place.beside("key");
+    private(&key, rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem().as_bytes());
+    let mut settings = settings(64 * 1024, 1000);
+    settings.checkpoints.key_file = Some(key);
+    let notes = || fs::read_to_string(place.beside("audit.jsonl.checkpoints")).unwrap();
+    let run = async |settings: &Settings, lines: u32| {
+        let journal = open_with(&place.path(), settings).unwrap();
+        for n in 0..lines {
+            write(&journal, n).await.unwrap();
+        }
+        drop(journal);
+    };
+    run(&settings, 5).await;
+    let signed = notes();
+    assert!(signed.starts_with("test\n6\n"), "{signed}");
+    fs::remove_file(place.path()).unwrap();
+    run(&settings, 5).await;
+    assert_eq!(notes(), signed);
+    // What is larger is signed again.
+    run(&settings, 1).await;
+    assert!(notes().starts_with(&signed) && notes().contains("\n\ntest\n9\n"), "{}", notes());
+    // A log of another name has its own sizes.
+    fs::remove_file(place.path()).unwrap();
+    settings.name = "other".parse().unwrap();
+    run(&settings, 5).await;
+    assert!(notes().contains("\n\nother\n6\n"), "{}", notes());
+}
