@@ -14,6 +14,7 @@ mod note;
 mod notes;
 pub mod reading;
 mod record;
+mod share;
 pub mod verify;
 
 use std::path::PathBuf;
@@ -116,29 +117,28 @@ impl Audit {
         Ok(Self { journal, on_failure: settings.on_failure })
     }
 
-    /// Space for the outcome of a request, which is claimed before its intent; `None` where nothing is written.
-    #[must_use]
-    pub fn claim(&self) -> Option<Claim> {
-        self.journal.as_ref().map(Journal::claim)
-    }
-
     /// Writes down that `request` is about to be made under `permit`; waits for the disk until `deadline`, and no longer
-    /// than a second. Whoever asks holds a [`Self::claim`], so that there is space for the outcome too.
+    /// than a second. The claim is space for the outcome too; there is one only if the intent is durable.
     ///
     /// # Errors
     /// [`Unwritten`] if the line could not be written and the settings say to refuse then.
-    pub async fn intent(&self, permit: Permit, request: &Request<'_>, deadline: Instant) -> Result<Intent, Unwritten> {
-        if let Some(journal) = &self.journal {
-            let written = journal.intent(Record::intent(request, &permit), deadline).await;
-            match (written, self.on_failure) {
-                (Ok(()), _) => {}
-                (Err(unwritten), OnFailure::Refuse) => return Err(unwritten),
-                (Err(unwritten), OnFailure::Serve) => {
-                    tracing::error!(error = %unwritten, request_id = request.request_id, "audit intent not written; serving, as configured");
-                }
+    pub async fn intent(
+        &self,
+        permit: Permit,
+        request: &Request<'_>,
+        deadline: Instant,
+    ) -> Result<(Intent, Option<Claim>), Unwritten> {
+        let Some(journal) = &self.journal else { return Ok((Intent { permit }, None)) };
+        let written = journal.intent(Record::intent(request, &permit), deadline).await;
+        let claim = match (written, self.on_failure) {
+            (Ok(claim), _) => claim,
+            (Err(unwritten), OnFailure::Refuse) => return Err(unwritten),
+            (Err(unwritten), OnFailure::Serve) => {
+                tracing::error!(error = %unwritten, request_id = request.request_id, "audit intent not written; serving, as configured");
+                None
             }
-        }
-        Ok(Intent { permit })
+        };
+        Ok((Intent { permit }, claim))
     }
 
     /// Hands over what came of a request, which cannot be refused any more; the answer waits for it by

@@ -160,7 +160,9 @@ fn decide(
 
 /// Step 6. That caller and target are known is what makes a permit, so there is always a request to write down.
 async fn intend(shared: &Shared, permit: Permit, trail: &mut Trail) -> Result<Intent, Error> {
-    trail.claim = shared.audit().claim();
     let request = trail.audit_request().ok_or(Error::Ended(Ended::Unsent))?;
-    shared.audit().intent(permit, &request, trail.deadline()).await.map_err(Error::Audit)
+    let written = shared.audit().intent(permit, &request, trail.deadline()).await;
+    let (intent, claim) = written.map_err(Error::Audit)?;
+    trail.claim = claim;
+    Ok(intent)
 }

@@ -20,6 +20,8 @@ use crate::policy::Permit;
 
 /// Bytes of the longest line, its end included.
 pub const LONGEST_LINE: usize = 4096;
+/// Bytes of what the chain puts around a record, at most: two digests of 64 digits, a number of 20, and a line end.
+const LONGEST_FRAME: usize = 256;
 
 /// Who asks for what.
 #[derive(Clone, Copy, Debug)]
@@ -172,12 +174,22 @@ impl Record {
         Self { kind: Kind::Outcome, members: members.into() }
     }
 
+    #[cfg(test)]
+    pub(super) fn intent_of_members(members: &str) -> Self {
+        Self { kind: Kind::Intent, members: members.into() }
+    }
+
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }
 
     pub(super) fn members(&self) -> &[u8] {
         &self.members
+    }
+
+    /// Bytes that its line has at most, wherever in the chain it comes to stand.
+    pub(super) fn longest(&self) -> usize {
+        self.members.len().saturating_add(LONGEST_FRAME)
     }
 }
 

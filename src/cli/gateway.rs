@@ -277,8 +277,8 @@ fn hooks(shared: &Arc<Shared>, reload: &Arc<Reload>, listeners: [(&'static str, 
 }
 
 fn audit_seen(audit: &Audit) -> AuditSeen {
-    let Counts { records, failures, dropped, lost, reserved, free } = audit.counts();
-    AuditSeen { records, failures, dropped, lost, reserved, free, usable: audit.trouble().is_none() }
+    let Counts { records, failures, outcomes_lost, dropped, lost, reserved, free } = audit.counts();
+    AuditSeen { records, failures, outcomes_lost, dropped, lost, reserved, free, usable: audit.trouble().is_none() }
 }
 
 fn seen(set: KeySetState) -> KeySetSeen {

@@ -156,6 +156,8 @@ metrics! {
         connection_events: IntCounterVec = "connection_events_total" &["listener", "event"];
         #[doc = " Audit records, of intent or of outcome, that could not be written in time, and troubles of the audit."]
         audit_failures: IntCounter = "audit_failures_total" ();
+        #[doc = " Outcomes that are not in the audit and never will be: too many waited while it could not be written."]
+        audit_outcomes_lost: IntCounter = "audit_outcomes_lost_total" ();
         #[doc = " Audit records that are durable, by type."]
         audit_records: IntCounterVec = "audit_records_total" &["type"];
         #[doc = " Seconds from taking the audit records that wait to all of them being durable."]

@@ -1,12 +1,12 @@
 //! How the journal is: what its thread knows, for all others to see.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 
-use crate::audit::Kind;
+use crate::audit::{Kind, OnFailure};
 
 /// Why nothing can be recorded, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Counts {
     pub records: Vec<(&'static str, u64)>,
     /// Intents and outcomes that could not be written in time, and troubles.
     pub failures: u64,
+    /// Outcomes that will never be written.
+    pub outcomes_lost: u64,
     /// Lines of the copy on standard output that were dropped.
     pub dropped: u64,
     /// Times at which the file was deleted or had become shorter.
@@ -34,11 +36,17 @@ pub struct Counts {
     pub free: Option<u64>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::audit) struct Health {
+    on_failure: OnFailure,
     trouble: ArcSwapOption<Trouble>,
     records: [AtomicU64; Kind::ALL.len()],
     failures: AtomicU64,
+    outcomes_lost: AtomicU64,
+    /// How many of these the log tells of.
+    outcomes_told: AtomicU64,
+    /// Requests with a durable intent, whose outcome is not written yet.
+    pub(super) claims: Arc<AtomicUsize>,
     dropped: AtomicU64,
     pub(super) lost: AtomicU64,
     /// One more than the bytes; 0 where that means nothing.
@@ -47,6 +55,23 @@ pub(in crate::audit) struct Health {
 }
 
 impl Health {
+    /// All is well; `on_failure` is what is said to come of it if not.
+    pub(super) fn new(on_failure: OnFailure) -> Self {
+        Self {
+            on_failure,
+            trouble: ArcSwapOption::empty(),
+            records: Default::default(),
+            failures: AtomicU64::default(),
+            outcomes_lost: AtomicU64::default(),
+            outcomes_told: AtomicU64::default(),
+            claims: Arc::default(),
+            dropped: AtomicU64::default(),
+            lost: AtomicU64::default(),
+            reserved: AtomicU64::default(),
+            free: AtomicU64::default(),
+        }
+    }
+
     pub(in crate::audit) fn trouble(&self) -> Option<Arc<Trouble>> {
         self.trouble.load_full()
     }
@@ -63,8 +88,34 @@ impl Health {
         self.trouble.store(Some(Arc::new(Trouble { since, why: why.into() })));
         if before.is_none() {
             self.count_failure();
-            tracing::error!(error = why, "the audit cannot be written: not ready until it can");
+            match self.on_failure {
+                OnFailure::Refuse => {
+                    tracing::error!(error = why, "the audit cannot be written: not ready until it can")
+                }
+                OnFailure::Serve => {
+                    tracing::error!(error = why, "the audit cannot be written: calls go on unrecorded, as configured");
+                }
+            }
         }
+    }
+
+    /// Outcomes are gone; said once, until the log tells of them.
+    pub(super) fn loses(&self, outcomes: u64) {
+        let before = self.outcomes_lost.fetch_add(outcomes, Ordering::Relaxed);
+        if outcomes > 0 && before == self.outcomes_told.load(Ordering::Relaxed) {
+            tracing::error!("outcomes of requests are lost to the audit: more of them wait than can be kept");
+        }
+    }
+
+    /// Outcomes that are gone without a word in the log.
+    pub(super) fn untold(&self) -> u64 {
+        let told = self.outcomes_told.load(Ordering::Relaxed);
+        self.outcomes_lost.load(Ordering::Relaxed).saturating_sub(told)
+    }
+
+    /// The log tells of so many more.
+    pub(super) fn tells(&self, outcomes: u64) {
+        self.outcomes_told.fetch_add(outcomes, Ordering::Relaxed);
     }
 
     /// All that was handed over is written, and more can be.
@@ -99,6 +150,7 @@ impl Health {
         Counts {
             records: Kind::ALL.iter().zip(&self.records).map(|(kind, count)| (kind.as_str(), read(count))).collect(),
             failures: read(&self.failures),
+            outcomes_lost: read(&self.outcomes_lost),
             dropped: read(&self.dropped),
             lost: read(&self.lost),
             reserved: read(&self.reserved).checked_sub(1),

@@ -266,6 +266,7 @@ fn tell(found: &Recovery) {
             "the audit file is not what was written: records in it were changed, or the disk has lost some of them; \
              all behind the last one in order was set aside"
         ),
-        Recovery::WriteFailed { .. } => {}
+        // Not at the end of a file: whoever wrote has told these already.
+        Recovery::WriteFailed { .. } | Recovery::OutcomesLost(_) => {}
     }
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -81,6 +82,10 @@ fn kinds(records: &[Value]) -> Vec<&str> {
 
 fn line(n: u32) -> Record {
     Record::of_members(&format!("\"type\":\"outcome\",\"n\":{n}"))
+}
+
+fn intent(n: u32) -> Record {
+    Record::intent_of_members(&format!("\"type\":\"intent\",\"n\":{n}"))
 }
 
 fn soon() -> Instant {
@@ -332,7 +337,7 @@ async fn a_full_disk_is_a_trouble_from_the_start_and_counted() {
     let journal = open(Path::new("/dev/full")).unwrap();
     let trouble = journal.health().trouble().expect("in trouble");
     assert!(trouble.why.contains("No space left"), "{trouble:?}");
-    let unwritten = journal.intent(line(1), soon()).await.unwrap_err().to_string();
+    let unwritten = journal.intent(intent(1), soon()).await.unwrap_err().to_string();
     assert!(unwritten.contains("cannot be written") && unwritten.contains("No space left"), "{unwritten}");
     assert!(write(&journal, 2).await.is_err());
     assert!(journal.health().counts().failures >= 3);
@@ -350,12 +355,12 @@ async fn a_disk_that_hangs_is_given_up_in_time_and_goes_on_by_itself() {
     // More than the pipe takes.
     let handed: Vec<_> = (0..1000).map(|n| journal.post(line(n), None).unwrap()).collect();
     let began = Instant::now();
-    let unwritten = journal.intent(line(1), soon()).await.unwrap_err();
+    let unwritten = journal.intent(intent(1), soon()).await.unwrap_err();
     assert!(unwritten.to_string().contains("in time") && began.elapsed() < Duration::from_secs(3));
     assert!(journal.health().trouble().is_some());
     // The next one does not even wait.
     let began = Instant::now();
-    journal.intent(line(1), soon()).await.unwrap_err();
+    journal.intent(intent(1), soon()).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_millis(500));
     // Reads to the end of the tests: it holds the pipe open for writing itself.
     std::thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
@@ -371,31 +376,118 @@ async fn what_failed_is_written_again_when_it_can_be_and_nothing_stands_there_tw
     let place = Place::new();
     let journal = place.open();
     write(&journal, 1).await.unwrap();
+    let claim = journal.intent(intent(0), soon()).await.unwrap();
     // The folder goes away with its file: neither the open file nor a new one counts.
     let folder = place.0.path().to_owned();
     let away = folder.with_extension("away");
     fs::rename(&folder, &away).unwrap();
     until(|| journal.health().trouble().is_some());
-    let claim = journal.claim();
-    assert!(journal.post(line(2), Some(claim)).unwrap().settled().await.is_err());
-    assert!(journal.intent(line(3), soon()).await.is_err());
+    assert!(journal.post(line(2), claim).unwrap().settled().await.is_err());
+    assert!(journal.intent(intent(3), soon()).await.is_err());
     fs::rename(&away, &folder).unwrap();
     until(|| journal.health().trouble().is_none());
     write(&journal, 4).await.unwrap();
     drop(journal);
     let mine: Vec<_> = place.records().iter().filter_map(|record| record["n"].as_u64()).collect();
-    assert_eq!(mine, [1, 2, 4]);
+    assert_eq!(mine, [1, 0, 2, 4]);
+}
+
+fn claims(journal: &Journal) -> usize {
+    journal.health.claims.load(Ordering::Relaxed)
 }
 
 #[tokio::test]
 async fn claims_are_given_back_with_their_outcomes() {
     let place = Place::new();
     let journal = place.open();
-    let claims = |journal: &Journal| journal.claims.load(Ordering::Relaxed);
-    let claim = journal.claim();
-    assert_eq!(claims(&journal), 1);
-    journal.post(line(1), Some(claim)).unwrap().settled().await.unwrap();
+    let claim = journal.intent(intent(1), soon()).await.unwrap();
+    assert!(claim.is_some() && claims(&journal) == 1);
+    journal.post(line(1), claim).unwrap().settled().await.unwrap();
     until(|| claims(&journal) == 0);
-    drop(journal.claim());
+    // Of a request that is gone before it could be told.
+    drop(journal.post(intent(2), None).unwrap());
+    write(&journal, 3).await.unwrap();
     assert_eq!(claims(&journal), 0);
+}
+
+/// Lets calls be made, takes the folder away, and floods the journal with refusals before the calls end.
+#[tokio::test]
+async fn refusals_never_cost_the_outcome_of_a_call_that_was_made() {
+    let place = Place::new();
+    let journal = place.open();
+    let mut made = Vec::new();
+    for n in 0..4 {
+        made.push(journal.intent(intent(n), soon()).await.unwrap());
+    }
+    let folder = place.0.path().to_owned();
+    let away = folder.with_extension("away");
+    fs::rename(&folder, &away).unwrap();
+    until(|| journal.health().trouble().is_some());
+    for n in 0..6000 {
+        journal.intent(intent(n), soon()).await.unwrap_err();
+        // Waits for its turn, so that the queue is never the narrow place.
+        write(&journal, 10_000 + n).await.unwrap_err();
+    }
+    assert_eq!(claims(&journal), 4, "who is refused claims nothing");
+    for (n, claim) in (100..).zip(made) {
+        journal.post(line(n), claim).unwrap().settled().await.unwrap_err();
+    }
+    let lost = journal.health().counts().outcomes_lost;
+    assert!(lost > 0 && lost < 6000, "{lost}");
+    fs::rename(&away, &folder).unwrap();
+    until(|| journal.health().trouble().is_none());
+    assert_eq!(claims(&journal), 0);
+    drop(journal);
+    let records = place.records();
+    let mine: Vec<_> = records.iter().filter_map(|record| record["n"].as_u64()).collect();
+    assert_eq!(mine[..8], [0, 1, 2, 3, 100, 101, 102, 103]);
+    let told: Vec<_> = records.iter().filter_map(|record| record["outcomes_lost"].as_u64()).collect();
+    assert_eq!(told, [lost], "the log says how many are missing");
+    assert_eq!(mine.len() as u64 + lost, 6000 + 8);
+}
+
+/// The queue of a disk that hangs is full of refusals: the outcome of a call has a place all the same.
+#[tokio::test]
+async fn the_outcome_of_a_call_that_was_made_never_finds_the_queue_full() {
+    let place = Place::new();
+    let pipe = place.beside("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    let journal = open(&pipe).unwrap();
+    let claim = journal.intent(intent(1), soon()).await.unwrap();
+    let (mut taken, mut waiting) = (0, Vec::new());
+    let refused = loop {
+        match journal.post(line(2), None) {
+            Ok(handed) => waiting.push(handed),
+            Err(refused) => break refused,
+        }
+        taken += 1;
+        assert!(taken < 100_000, "the queue has no end");
+    };
+    assert!(refused.to_string().contains("too many"), "{refused}");
+    assert_eq!(journal.health().counts().outcomes_lost, 1);
+    let outcome = journal.post(line(3), claim).unwrap();
+    let lines = io::BufRead::lines(io::BufReader::new(reader)).map(|line| line.unwrap());
+    let mut records = lines.map(|line| serde_json::from_str::<Value>(&line).unwrap());
+    assert!(records.by_ref().any(|record| record["n"] == 3));
+    outcome.settled().await.unwrap();
+    assert!(records.any(|record| record["outcomes_lost"] == 1));
+}
+
+#[test]
+fn what_is_kept_is_written_in_portions_the_claimed_first() {
+    let mut kept = kept::Kept::default();
+    let count = Arc::default();
+    let long = || Record::of_members(&"x".repeat(3000));
+    assert!((0..50).all(|_| kept.keep(long(), None)));
+    assert!((0..30).all(|_| kept.keep(long(), Some(Claim::new(&count)))));
+    let mut written = Vec::new();
+    while let Some(portion) = kept.portion() {
+        assert!(portion.bytes <= 64 * 1024 && portion.bytes >= 3000 * portion.records.len() as u64);
+        written.push((portion.is_claimed, portion.records.len()));
+        let records = portion.records.len();
+        kept.drop_first(records);
+    }
+    assert_eq!(written, [(true, 20), (true, 10), (false, 20), (false, 20), (false, 10)]);
+    assert!(kept.is_empty() && count.load(Ordering::Relaxed) == 0);
 }

@@ -1,23 +1,23 @@
 //! The one thread that writes: it takes all that waits, makes it durable at once, and answers all.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::health::Health;
+use super::kept::Kept;
 use super::log::Log;
-use super::{Claim, Entry, Message};
-use crate::audit::record::LONGEST_LINE;
+use super::{Entry, Message};
+use crate::audit::record::{LONGEST_LINE, Recovery};
 use crate::audit::{Kind, OnCommit, Record, Unwritten};
 
 /// Most records that are made durable at once.
 const MOST_AT_ONCE: usize = 512;
-/// Outcomes that are kept in memory while they cannot be written.
-const MOST_KEPT: usize = 4096;
-/// Lines for which there must be space before requests are let in again: else the first of them would find it full.
+/// Requests for which there must be space before they are let in again: else the first of them would find it full.
 const TO_BEGIN: usize = 16;
 /// How often it is tried to write again after a failure.
 const RETRY: Duration = Duration::from_millis(500);
@@ -27,11 +27,8 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Writer {
     log: Log,
     health: Arc<Health>,
-    /// Requests whose outcome is still to come.
-    claims: Arc<AtomicUsize>,
     on_commit: OnCommit,
-    /// Outcomes that could not be written yet, with their claims.
-    kept: VecDeque<(Record, Option<Claim>)>,
+    kept: Kept,
     /// There is no space for the outcomes of more requests.
     is_full: bool,
     tried_at: Instant,
@@ -40,10 +37,9 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Tries for the first time to write; if that fails, the thread goes on trying.
-    pub(super) fn begin(log: Log, health: &Arc<Health>, claims: &Arc<AtomicUsize>, on_commit: OnCommit) -> Self {
-        let (health, claims, now) = (Arc::clone(health), Arc::clone(claims), Instant::now());
-        let (kept, is_full) = (VecDeque::new(), true);
-        let mut writer = Self { log, health, claims, on_commit, kept, is_full, tried_at: now, looked_at: now };
+    pub(super) fn begin(log: Log, health: &Arc<Health>, on_commit: OnCommit) -> Self {
+        let (health, kept, now) = (Arc::clone(health), Kept::default(), Instant::now());
+        let mut writer = Self { log, health, on_commit, kept, is_full: true, tried_at: now, looked_at: now };
         writer.recover();
         writer
     }
@@ -70,7 +66,8 @@ impl Writer {
         let mut look = false;
         for message in std::iter::once(first).chain(messages.try_iter()).take(MOST_AT_ONCE) {
             match message {
-                Message::Line(entry) => entries.push(entry),
+                Message::Line(entry, _place) if entry.is_abandoned() => drop(entry),
+                Message::Line(entry, _place) => entries.push(entry),
                 Message::Look => look = true,
             }
         }
@@ -99,6 +96,8 @@ impl Writer {
         }
         if self.looked_at.elapsed() >= LOOK {
             self.look(false);
+            let result = self.tell_losses();
+            self.noted(&result);
         }
         if self.log.checkpoint_is_due() {
             let result = self.log.checkpoint();
@@ -128,7 +127,7 @@ impl Writer {
         match self.log.append(&records) {
             Ok(()) => {
                 (self.on_commit)(entries.len(), began.elapsed());
-                entries.into_iter().for_each(Entry::answer);
+                entries.into_iter().for_each(|entry| entry.answer(&self.health.claims));
             }
             Err(why) => {
                 let why = why.to_string();
@@ -145,22 +144,26 @@ impl Writer {
             entries.into_iter().for_each(|entry| self.put_off(entry, &why));
             return Vec::new();
         }
-        let room = self.log.has_room(self.needed(entries.len()));
+        let room = self.log.has_room(self.needed(&entries));
         self.is_full = room.is_err();
         let Err(why) = room else { return entries };
         self.health.fails(&why.to_string());
         // What is left is for the outcomes of what was sent.
-        let (admitted, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| match entry.record.kind() {
-            Kind::Outcome => entry.claim.is_some(),
-            Kind::Intent | Kind::Opened | Kind::Checkpoint | Kind::Recovered => false,
-        });
+        let (admitted, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.claim.is_some());
         others.into_iter().for_each(|entry| self.put_off(entry, &why.to_string()));
         admitted
     }
 
-    /// Bytes for so many lines, the outcomes that are still to come, a checkpoint, and what is said after a failure.
-    fn needed(&self, lines: usize) -> u64 {
-        let lines = lines + self.claims.load(Ordering::Relaxed) + 3;
+    /// Bytes for these, for the outcomes of their intents, and for what has its space already.
+    fn needed(&self, entries: &[Entry]) -> u64 {
+        let intents = entries.iter().filter(|entry| entry.record.kind() == Kind::Intent).count();
+        let without_claim = entries.iter().filter(|entry| entry.claim.is_none()).count();
+        self.space_for(without_claim + intents)
+    }
+
+    /// Bytes for so many lines, the outcomes of all claims, a checkpoint, and what is said after a failure.
+    fn space_for(&self, lines: usize) -> u64 {
+        let lines = lines + self.health.claims.load(Ordering::Relaxed) + 4;
         (lines as u64).saturating_mul(LONGEST_LINE as u64)
     }
 
@@ -168,33 +171,50 @@ impl Writer {
     fn put_off(&mut self, entry: Entry, why: &str) {
         let Entry { record, claim, written } = entry;
         self.health.count_failure();
-        if let Some(written) = written {
-            // Who has gone has given up already.
-            let _gone = written.send(Err(Unwritten(why.into())));
-        }
-        match record.kind() {
-            Kind::Outcome if self.kept.len() < MOST_KEPT => self.kept.push_back((record, claim)),
-            Kind::Outcome => tracing::error!(error = why, "an outcome is lost to the audit: too many wait already"),
-            Kind::Intent | Kind::Opened | Kind::Checkpoint | Kind::Recovered => {}
+        // Who has gone has given up already.
+        let _gone = written.send(Err(Unwritten(why.into())));
+        if record.kind() == Kind::Outcome && !self.kept.keep(record, claim) {
+            self.health.loses(1);
         }
     }
 
     /// Tries to write again, first of all what was kept.
     fn recover(&mut self) {
         self.tried_at = Instant::now();
-        let kept: Vec<&Record> = self.kept.iter().map(|(record, _)| record).collect();
-        let needed = self.needed(kept.len() + TO_BEGIN);
-        let begun = self.log.begin().and_then(|()| self.log.has_room(needed));
-        let result = begun.and_then(|()| if kept.is_empty() { Ok(()) } else { self.log.append(&kept) });
+        let written = self.log.begin().and_then(|()| self.write_kept());
+        // Each request leaves two lines.
+        let has_room = written.and_then(|()| self.log.has_room(self.space_for(2 * TO_BEGIN)));
+        let result = has_room.and_then(|()| self.tell_losses());
         self.is_full = result.is_err();
         match result {
-            Ok(()) => {
-                self.kept.clear();
-                self.health.is_well();
-            }
+            Ok(()) => self.health.is_well(),
             Err(why) => self.health.fails(&why.to_string()),
         }
         self.health.show_space(self.log.room(), self.log.free());
+    }
+
+    /// Writes what was kept, as far as there is space: the claimed ones into the space that was claimed.
+    fn write_kept(&mut self) -> io::Result<()> {
+        loop {
+            let spare = self.space_for(0);
+            let Some(portion) = self.kept.portion() else { return Ok(()) };
+            self.log.has_room(portion.bytes + if portion.is_claimed { 0 } else { spare })?;
+            self.log.append(&portion.records)?;
+            let written = portion.records.len();
+            self.kept.drop_first(written);
+        }
+    }
+
+    /// The log says how many outcomes are missing in it.
+    fn tell_losses(&mut self) -> io::Result<()> {
+        let lost = self.health.untold();
+        if lost > 0 {
+            let record = Record::recovered(&Recovery::OutcomesLost(lost), Timestamp::now());
+            self.log.has_room(LONGEST_LINE as u64)?;
+            self.log.append(&[&record])?;
+            self.health.tells(lost);
+        }
+        Ok(())
     }
 
     /// Nobody hands over any more.
@@ -207,7 +227,10 @@ impl Writer {
                 records = self.kept.len(),
                 "the process ends, and outcomes could not be written to the audit"
             );
+            self.health.loses(self.kept.len() as u64);
         }
+        let result = self.tell_losses();
+        self.noted(&result);
         self.log.end();
     }
 }

@@ -54,6 +54,8 @@ pub(in crate::audit) enum Recovery {
         /// The number of the first record that may stand there twice or in part.
         suspect_from: Option<u64>,
     },
+    /// So many outcomes are not in the log and never will be.
+    OutcomesLost(u64),
 }
 
 /// Bytes that were taken out of the file, and stand in one beside it now.
@@ -104,6 +106,8 @@ struct Recovered<'a> {
     damaged: Option<Damaged>,
     #[serde(skip_serializing_if = "Option::is_none")]
     suspect_from: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcomes_lost: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -141,12 +145,13 @@ impl Record {
 
     /// That something was made good.
     pub(in crate::audit) fn recovered(recovery: &Recovery, time: Timestamp) -> Self {
-        let (reason, aside, damaged, suspect_from) = match recovery {
-            Recovery::TornTail(aside) => ("torn_tail", Some(aside), None, None),
+        let (reason, aside, damaged, suspect_from, outcomes_lost) = match recovery {
+            Recovery::TornTail(aside) => ("torn_tail", Some(aside), None, None, None),
             Recovery::Damaged { aside, from, to } => {
-                ("damaged", Some(aside), Some(Damaged { from: *from, to: *to }), None)
+                ("damaged", Some(aside), Some(Damaged { from: *from, to: *to }), None, None)
             }
-            Recovery::WriteFailed { suspect_from } => ("write_failed", None, None, *suspect_from),
+            Recovery::WriteFailed { suspect_from } => ("write_failed", None, None, *suspect_from, None),
+            Recovery::OutcomesLost(count) => ("outcomes_lost", None, None, None, Some(*count)),
         };
         let set_aside = aside.map(|aside| SetAside {
             file: Text(&aside.file),
@@ -154,6 +159,8 @@ impl Record {
             sha256: aside.sha256.to_string(),
         });
         let kind = Kind::Recovered;
-        Self::of(kind, &Recovered { r#type: kind.as_str(), time, reason, set_aside, damaged, suspect_from })
+        let recovered =
+            Recovered { r#type: kind.as_str(), time, reason, set_aside, damaged, suspect_from, outcomes_lost };
+        Self::of(kind, &recovered)
     }
 }

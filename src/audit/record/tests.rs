@@ -94,6 +94,7 @@ fn the_records_of_the_log_itself_are_short_lines_of_json() {
         Record::checkpoint(&tree, Timestamp::MAX),
         Record::recovered(&torn, Timestamp::MAX),
         Record::recovered(&Recovery::WriteFailed { suspect_from: Some(u64::MAX) }, Timestamp::MAX),
+        Record::recovered(&Recovery::OutcomesLost(u64::MAX), Timestamp::MAX),
     ] {
         let line = sealed(&record);
         assert!(line.len() <= LONGEST_LINE, "{}", line.len());

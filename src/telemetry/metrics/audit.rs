@@ -11,6 +11,8 @@ pub struct AuditSeen {
     pub records: Vec<(&'static str, u64)>,
     /// What could not be written in time.
     pub failures: u64,
+    /// Outcomes that will never be written.
+    pub outcomes_lost: u64,
     /// Lines of the copy that were dropped.
     pub dropped: u64,
     /// Times at which the file was deleted or had become shorter.
@@ -32,6 +34,7 @@ impl Metrics {
             follow(&self.audit_records.with_label_values(&[word]), *count);
         }
         follow(&self.audit_failures, seen.failures);
+        follow(&self.audit_outcomes_lost, seen.outcomes_lost);
         follow(&self.audit_stdout_dropped, seen.dropped);
         follow(&self.audit_file_lost, seen.lost);
         self.audit_usable.set(i64::from(seen.usable));
