@@ -4,14 +4,16 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::journal::Health;
+use super::share::Share;
 use crate::domain::Mistake;
 
-/// Pieces that may wait; one is what the journal writes at once.
-const WAITING: usize = 1024;
+/// Bytes that may wait.
+const WAITING: usize = 16 * 1024 * 1024;
 /// A piece that has waited longer is dropped: its reader is stuck.
 const DEADLINE: Duration = Duration::from_secs(1);
 /// How long the end of the process waits for the reader.
@@ -20,7 +22,9 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// The handle of the thread that writes to standard output.
 #[derive(Debug)]
 pub(super) struct Copy {
-    pieces: Option<SyncSender<Piece>>,
+    pieces: Option<Sender<Piece>>,
+    /// How many bytes wait.
+    waiting: Arc<AtomicUsize>,
     ended: Receiver<()>,
     health: Arc<Health>,
 }
@@ -28,6 +32,8 @@ pub(super) struct Copy {
 #[derive(Debug)]
 struct Piece {
     lines: Vec<u8>,
+    /// Its part of the bytes that wait.
+    share: Share,
     since: Instant,
 }
 
@@ -36,20 +42,23 @@ impl Copy {
     pub(super) fn start(health: &Arc<Health>) -> Result<Self, Mistake> {
         let cannot = |why: io::Error| Mistake::new("audit", format!("standard output cannot be written: {why}"));
         let output = File::from(io::stdout().as_fd().try_clone_to_owned().map_err(cannot)?);
-        let (pieces, waiting) = sync_channel(WAITING);
+        let (pieces, waiting) = channel();
         let (at_the_end, ended) = sync_channel(0);
         let writer = Writer { output, health: Arc::clone(health), drops: false, _at_the_end: at_the_end };
         let thread = std::thread::Builder::new().name("audit-stdout".to_owned());
         thread.spawn(move || writer.run(&waiting)).map_err(cannot)?;
-        Ok(Self { pieces: Some(pieces), ended, health: Arc::clone(health) })
+        Ok(Self { pieces: Some(pieces), waiting: Arc::default(), ended, health: Arc::clone(health) })
     }
 
     /// Hands whole lines over, without waiting.
     pub(super) fn send(&self, lines: &[u8]) {
         let Some(pieces) = &self.pieces else { return };
-        let piece = Piece { lines: lines.to_vec(), since: Instant::now() };
-        if let Err(TrySendError::Full(piece) | TrySendError::Disconnected(piece)) = pieces.try_send(piece) {
-            self.health.drops(&piece.lines);
+        let sent = Share::take_within(&self.waiting, lines.len(), WAITING).is_some_and(|share| {
+            let piece = Piece { lines: lines.to_vec(), share, since: Instant::now() };
+            pieces.send(piece).is_ok()
+        });
+        if !sent {
+            self.health.drops(lines);
         }
     }
 }
@@ -72,7 +81,7 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, pieces: &Receiver<Piece>) {
-        while let Ok(Piece { lines, since }) = pieces.recv() {
+        while let Ok(Piece { lines, share: _share, since }) = pieces.recv() {
             let late = since.elapsed() > DEADLINE;
             let failed = !late && self.output.write_all(&lines).is_err();
             if late || failed {
@@ -83,5 +92,29 @@ impl Writer {
             }
             self.drops = late || failed;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::OnFailure;
+
+    #[test]
+    fn bytes_that_nobody_takes_are_bounded_and_counted_by_line() {
+        let health = Arc::new(Health::new(OnFailure::Refuse));
+        let (pieces, taken) = channel();
+        let (_at_the_end, ended) = sync_channel(0);
+        let copy = Copy { pieces: Some(pieces), waiting: Arc::default(), ended, health: Arc::clone(&health) };
+        let mut piece = vec![b'x'; 1024 * 1024];
+        piece.extend(b"\n\n");
+        for _ in 0..20 {
+            copy.send(&piece);
+        }
+        let kept = taken.try_iter().count();
+        assert_eq!((kept, health.counts().dropped), (15, 10));
+        // What was taken makes room.
+        copy.send(&piece);
+        assert_eq!((taken.try_iter().count(), health.counts().dropped), (1, 10));
     }
 }

@@ -56,7 +56,7 @@ pub(in crate::audit) struct Health {
 
 impl Health {
     /// All is well; `on_failure` is what is said to come of it if not.
-    pub(super) fn new(on_failure: OnFailure) -> Self {
+    pub(in crate::audit) fn new(on_failure: OnFailure) -> Self {
         Self {
             on_failure,
             trouble: ArcSwapOption::empty(),
