@@ -109,6 +109,22 @@ fn a_second_gateway_on_one_file_does_not_start() {
     Served::from(&folder);
 }
 
+#[test]
+fn a_log_that_cannot_be_written_says_what_comes_of_it() {
+    let cloud = Cloud::start();
+    for (on_failure, told, other) in [
+        ("refuse", "not ready until it can", "unrecorded"),
+        ("serve", "calls go on unrecorded, as configured", "not ready"),
+    ] {
+        let folder = Folder::of(&cloud);
+        let settings = format!("file = \"/dev/full\"\non_failure = \"{on_failure}\"");
+        folder.change("gateway.toml", "file = \"audit.jsonl\"", &settings);
+        let log = Served::from(&folder).ended_by(Signal::TERM).expect(0).stderr;
+        let line = log.lines().find(|line| line.contains("the audit cannot be written:")).unwrap();
+        assert!(line.contains(told) && !line.contains(other), "{line}");
+    }
+}
+
 /// A gateway whose standard output is a pipe, and the other end of that.
 fn piped(folder: &Folder) -> (Served, fs::File) {
     let pipe = folder.path("stdout");
