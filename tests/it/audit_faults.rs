@@ -6,12 +6,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::support::load::{Buckets, bucket_of, load};
-use crate::support::process::{Cloud, Folder, Served, program, until};
+use crate::support::process::{Call, Cloud, Folder, Served, program, until};
 use crate::support::records::{by_bucket, count, follow};
 
 /// A filesystem in memory, unmounted with the value.
@@ -108,6 +109,54 @@ fn a_full_disk_stops_new_calls_and_loses_no_outcome() {
     served.enable(&token).expect(200);
     served.ended_by(Signal::TERM).expect(0);
     nothing_is_missing(&cloud, &disk.0.join("audit.jsonl"));
+}
+
+/// Calls are under way, the disk is full, and so many requests are refused meanwhile; then there is space again.
+fn calls_outlast_refusals(size: &str, refusals: i64) -> Vec<Value> {
+    let cloud = Cloud::start();
+    let folder = folder_with_audit_at(&cloud, "disk/audit.jsonl");
+    let disk = Disk::mount(folder.path("disk"), size);
+    let served = Served::from(&folder);
+    let (token, buckets, end) = (folder.token("alice"), Buckets::default(), AtomicBool::new(false));
+    cloud.delay(Duration::from_secs(8));
+    let call = |n: u32| Call::post(&format!("/v1/buckets/made{n}-1234567890/smart-audio")).token(&token);
+    let mut made: Vec<_> = (0..4).map(|n| call(n).begin(served.address()).unwrap()).collect();
+    cloud.wait_for(4);
+    disk.fill();
+    until("it is never refused", || (served.ask_only(&token).status() == 503).then_some(()));
+    std::thread::scope(|scope| {
+        scope.spawn(|| load(8, served.address(), &token, &buckets, &end));
+        // An intent and an outcome of each.
+        let enough = || (served.metric("audit_failures_total") >= 2 * refusals).then_some(());
+        until("too few are refused", enough);
+        end.store(true, Ordering::Relaxed);
+    });
+    for call in &mut made {
+        call.answer().unwrap().expect(200);
+    }
+    disk.empty();
+    is_ready_again(&served);
+    let lost = served.metric("audit_outcomes_lost_total");
+    served.ended_by(Signal::TERM).expect(0);
+    let records = nothing_is_missing(&cloud, &disk.0.join("audit.jsonl"));
+    let told: i64 = records.iter().filter_map(|record| record["outcomes_lost"].as_i64()).sum();
+    assert_eq!(told, lost);
+    records
+}
+
+#[test]
+#[ignore = "needs root: run by .ci/run"]
+fn refusals_on_a_full_disk_never_cost_the_outcome_of_a_call_and_are_counted() {
+    let records = calls_outlast_refusals("size=48m", 5200);
+    assert!(records.iter().any(|record| record["reason"] == "outcomes_lost"));
+}
+
+/// What was kept is written by its real size, in portions: there is not much more space than that.
+#[test]
+#[ignore = "needs root: run by .ci/run"]
+fn a_small_disk_that_was_full_takes_all_that_was_kept() {
+    let records = calls_outlast_refusals("size=1m", 400);
+    assert!(count(&records, "code", "audit_unavailable") >= 400);
 }
 
 #[test]
