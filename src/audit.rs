@@ -28,7 +28,7 @@ pub use digest::{Digest, NotADigest};
 pub use journal::{Claim, Counts, Trouble};
 pub use merkle::{Grove, Tree, is_consistent, is_included, leaf, parent};
 pub use note::{BadNote, Checkpoint, InvalidKey, InvalidOrigin, LONGEST_NOTE, Origin, Signer, Verifier};
-pub use record::{Finished, Kind, LONGEST_LINE, Record, Request, UpstreamSeen};
+pub use record::{Finished, Kind, LONGEST_LINE, Place, Record, Request, UpstreamSeen};
 
 use crate::domain::Mistake;
 use crate::policy::Permit;

@@ -13,7 +13,7 @@ use super::error::{Ended, Error};
 use super::request_id::RequestId;
 use super::route::Target;
 use super::shared::Shared;
-use crate::audit::{self, Claim, Finished, Handed, UpstreamSeen};
+use crate::audit::{self, Claim, Finished, Handed, Place, UpstreamSeen};
 use crate::ci::{self, FaultCode};
 use crate::credentials::Generation;
 use crate::domain::{Action, Caller, Code, Outcome};
@@ -38,6 +38,8 @@ pub(super) struct Trail {
     pub(super) policy: Option<Box<str>>,
     /// Our keys that the call is signed with.
     pub(super) keys: Option<Arc<Generation>>,
+    /// Where the intent stands in the audit.
+    place: Place,
     /// Space in the audit for the outcome, once there is an intent.
     pub(super) claim: Option<Claim>,
     /// The generation of the configuration that the request is judged by.
@@ -113,6 +115,7 @@ impl Trail {
             statement: None,
             policy: None,
             keys: None,
+            place: Place::default(),
             claim: None,
             generation: 0,
             sent,
@@ -160,6 +163,7 @@ impl Trail {
             validate_only: target.validate_only,
             generation: self.generation,
             key: self.keys.as_deref().map(Generation::fingerprint),
+            place: &self.place,
         })
     }
 

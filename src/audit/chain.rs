@@ -9,6 +9,7 @@ use super::{Digest, Record};
 
 const HEAD: &[u8] = b"{\"v\":1,\"seq\":";
 const PREV: &[u8] = b",\"prev\":\"";
+const INTENT: &[u8] = b",\"intent\":";
 const HASH: &[u8] = b",\"hash\":\"";
 const END: &[u8] = b"\"}";
 /// `,"hash":"`, 64 digits and `"}`.
@@ -55,6 +56,10 @@ impl Position {
         out.extend_from_slice(&self.prev.to_hex());
         out.extend_from_slice(b"\",");
         out.extend_from_slice(record.members());
+        if let Some(intent) = record.intent_seq() {
+            out.extend_from_slice(INTENT);
+            out.extend_from_slice(intent.to_string().as_bytes());
+        }
         let sealed = out.get(start..).unwrap_or_default();
         self.prev = Digest::of(&[sealed]);
         out.extend_from_slice(HASH);

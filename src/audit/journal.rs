@@ -74,8 +74,9 @@ impl Entry {
         self.record.kind() == Kind::Intent && self.written.is_closed()
     }
 
-    /// Tells that it is durable.
-    fn answer(self, claims: &Arc<AtomicUsize>) {
+    /// Tells that it is durable, as the record of this number.
+    fn answer(self, seq: u64, claims: &Arc<AtomicUsize>) {
+        self.record.stands_at(seq);
         let claim = (self.record.kind() == Kind::Intent).then(|| Claim::new(claims));
         // Who has gone has given up already, and the claim is given back.
         let _gone = self.written.send(Ok(claim));

@@ -3,6 +3,7 @@
 //! Whatever a caller is named, a whole line is at most [`LONGEST_LINE`] bytes of UTF-8 JSON without control characters.
 
 mod marks;
+mod place;
 mod text;
 
 use std::net::IpAddr;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub(super) use marks::{Aside, Reason, Recovery};
+pub use place::Place;
 use text::{Name, Text, Word};
 
 use crate::ci::{FaultCode, Operation, RequestId};
@@ -46,6 +48,8 @@ pub struct Request<'a> {
     pub generation: i64,
     /// The fingerprint of our keys that it is, or was last, signed with; `None` if it came to none.
     pub key: Option<&'a str>,
+    /// Where its intent stands: told when that is written, and then named by the outcome.
+    pub place: &'a Place,
 }
 
 /// What came of it.
@@ -125,6 +129,8 @@ impl Kind {
 pub struct Record {
     kind: Kind,
     members: Vec<u8>,
+    /// Of an intent its own place, of an outcome that of its intent.
+    place: Option<Place>,
 }
 
 impl Record {
@@ -136,7 +142,8 @@ impl Record {
             statement: Some(Text(permit.statement())),
             policy: Some(Text(permit.policy_digest())),
         };
-        Self::of(kind, &Line { asked: Asked::of(kind, request), decided, judged: Judged::of(request), answer: None })
+        let line = Line { asked: Asked::of(kind, request), decided, judged: Judged::of(request), answer: None };
+        Self { place: Some(request.place.clone()), ..Self::of(kind, &line) }
     }
 
     /// What came of `request`.
@@ -156,7 +163,8 @@ impl Record {
             duration_ms: (finished.took.as_secs_f64() * 1e6).round() / 1e3,
         };
         let (asked, judged) = (Asked::of(kind, request), Judged::of(request));
-        Self::of(kind, &Line { asked, decided, judged, answer: Some(answer) })
+        let line = Line { asked, decided, judged, answer: Some(answer) };
+        Self { place: Some(request.place.clone()), ..Self::of(kind, &line) }
     }
 
     fn of(kind: Kind, line: &impl Serialize) -> Self {
@@ -166,17 +174,22 @@ impl Record {
         if !members.is_empty() {
             members.remove(0);
         }
-        Self { kind, members }
+        Self { kind, members, place: None }
     }
 
     #[cfg(test)]
     pub(super) fn of_members(members: &str) -> Self {
-        Self { kind: Kind::Outcome, members: members.into() }
+        Self { kind: Kind::Outcome, members: members.into(), place: None }
+    }
+
+    #[cfg(test)]
+    pub(super) fn placed(kind: Kind, place: &Place, members: &str) -> Self {
+        Self { kind, members: members.into(), place: Some(place.clone()) }
     }
 
     #[cfg(test)]
     pub(super) fn intent_of_members(members: &str) -> Self {
-        Self { kind: Kind::Intent, members: members.into() }
+        Self { kind: Kind::Intent, members: members.into(), place: None }
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -190,6 +203,18 @@ impl Record {
     /// Bytes that its line has at most, wherever in the chain it comes to stand.
     pub(super) fn longest(&self) -> usize {
         self.members.len().saturating_add(LONGEST_FRAME)
+    }
+
+    /// The number of the intent that an outcome is of, if that is on record.
+    pub(super) fn intent_seq(&self) -> Option<u64> {
+        self.place.as_ref().filter(|_| self.kind == Kind::Outcome).and_then(Place::seq)
+    }
+
+    /// Tells that the record is durable, and what number it has: the outcome of an intent then names it.
+    pub(super) fn stands_at(&self, seq: u64) {
+        if let Some(place) = self.place.as_ref().filter(|_| self.kind == Kind::Intent) {
+            place.tell(seq);
+        }
     }
 }
 

@@ -22,8 +22,8 @@ fn yesterday() -> Log {
     let mut log = Log::new();
     log.opened("new");
     let alice = Asked::new("first-request", "alice", "ci:CreateAsrBucket").at(&format!("{DAY}T10:00:00Z"));
-    log.intent(&alice);
-    log.outcome(&alice.at(&format!("{DAY}T10:00:01Z")), Outcome::applied());
+    let intent = log.intent(&alice);
+    log.outcome(&alice.at(&format!("{DAY}T10:00:01Z")), Outcome::applied().of(intent));
     let bob = Asked::new("bobs-request", "bob", "ci:DeleteAsrBucket").at(&format!("{DAY}T11:00:00Z"));
     log.outcome(&bob.denied(), Outcome::forbidden());
     log.checkpoint();
@@ -236,6 +236,8 @@ fn the_log_of_a_gateway_that_was_killed_and_rotated_is_in_order_and_shows_who_di
     assert!(verified["checkpoints"]["agreed"].as_u64() >= Some(2), "{verified}");
     let shown = audit(&folder, &["show", "audit.jsonl.1", "audit.jsonl", "--outcome", "applied"]).expect(0).stdout;
     assert_eq!(shown.matches("  alice   ci:CreateAsrBucket ").count(), 2, "{shown}");
+    let none = audit(&folder, &["show", "audit.jsonl.1", "audit.jsonl", "--outcome", "none"]).expect(0).stdout;
+    assert_eq!(none, "no such request\n");
     let newest = audit(&folder, &["verify", "--config", "gateway.toml"]).expect(0).stdout;
     assert!(newest.contains("what came before was not looked at"), "{newest}");
     folder.change("audit.jsonl.1", "\"caller\":\"alice\"", "\"caller\":\"carol\"");
@@ -262,11 +264,11 @@ fn what_became_of_calls_without_a_known_outcome_is_asked_of_the_cloud_by_get_alo
     let asked = |id: &str, action: &str| Asked::new(id, "alice", action).at("2026-11-22T09:00:00Z");
     log.intent(&asked("create-lost", "ci:CreateAsrBucket"));
     log.intent(&asked("create-other", "ci:CreateMediaBucket"));
-    log.intent(&asked("delete-unknown", "ci:DeleteAsrBucket"));
-    log.outcome(&asked("delete-unknown", "ci:DeleteAsrBucket"), Outcome::unknown());
+    let intent = log.intent(&asked("delete-unknown", "ci:DeleteAsrBucket"));
+    log.outcome(&asked("delete-unknown", "ci:DeleteAsrBucket"), Outcome::unknown().of(intent));
     log.intent(&asked("only-read", "ci:DescribeAsrBuckets"));
-    log.intent(&asked("answered-one", "ci:CreateDocProcessBucket"));
-    log.outcome(&asked("answered-one", "ci:CreateDocProcessBucket"), Outcome::applied());
+    let intent = log.intent(&asked("answered-one", "ci:CreateDocProcessBucket"));
+    log.outcome(&asked("answered-one", "ci:CreateDocProcessBucket"), Outcome::applied().of(intent));
     log.intent(&Asked::new("in-progress", "alice", "ci:CreateAsrBucket").at(&Timestamp::now().to_string()));
     folder.write("audit.jsonl", &log.text());
     let before = cloud.requests().len();
@@ -299,6 +301,37 @@ fn what_a_later_call_has_changed_cannot_be_told_any_more() {
     folder.write("audit.jsonl", &log.text());
     let ended = audit(&folder, &["reconcile", "--config", "gateway.toml", "--json"]).expect(2);
     assert_eq!(object(&ended)["verdict"], "overtaken by a later call");
+}
+
+#[test]
+fn a_request_id_that_is_used_again_hides_no_call_of_which_nothing_came() {
+    let folder = Folder::without_cloud();
+    let mut log = Log::new();
+    log.opened("new");
+    let asked = |at: &str| Asked::new("retry-0002", "alice", "ci:CreateAsrBucket").at(at);
+    log.intent(&asked("2026-11-22T09:00:00Z"));
+    log.opened("started");
+    log.outcome(&asked("2026-11-22T09:10:00Z").denied(), Outcome::forbidden());
+    let again = log.intent(&asked("2026-11-22T09:20:00Z"));
+    log.outcome(&asked("2026-11-22T09:20:01Z"), Outcome::rejected().of(again));
+    // Another log, whose records have the same numbers.
+    let mut other = Log::new();
+    other.opened("new");
+    let intent = other.intent(&asked("2026-11-23T09:00:00Z"));
+    other.outcome(&asked("2026-11-23T09:00:01Z"), Outcome::rejected().of(intent));
+    folder.write("audit.jsonl", &(log.text() + &other.text()));
+    let shown = audit(&folder, &["show", "audit.jsonl", "--json"]).expect(0).stdout;
+    let rows: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let outcomes: Vec<_> = rows.iter().map(|row| (row["time"].as_str().unwrap(), row["outcome"].as_str())).collect();
+    let expected = [
+        ("2026-11-22T09:00:00Z", None),
+        ("2026-11-22T09:10:00Z", Some("not_sent")),
+        ("2026-11-22T09:20:00Z", Some("rejected")),
+        ("2026-11-23T09:00:00Z", Some("rejected")),
+    ];
+    assert_eq!(outcomes, expected);
+    let listed = audit(&folder, &["reconcile", "--config", "gateway.toml", "--offline", "--json"]).expect(2);
+    assert_eq!(object(&listed)["time"], "2026-11-22T09:00:00Z");
 }
 
 #[test]

@@ -191,6 +191,11 @@ impl Log {
         self.owed.recovered.get_or_insert(Recovery::WriteFailed { suspect_from });
     }
 
+    /// The number that the next record will have.
+    pub(super) fn seq(&self) -> u64 {
+        self.position.seq()
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.file.is_some()
     }

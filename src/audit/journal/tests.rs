@@ -372,6 +372,31 @@ async fn a_disk_that_hangs_is_given_up_in_time_and_goes_on_by_itself() {
 }
 
 #[tokio::test]
+async fn an_outcome_names_its_intent_if_that_is_on_record_also_when_nobody_waited_for_it() {
+    let place = Place::new();
+    let pipe = place.beside("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    let journal = open(&pipe).unwrap();
+    let (written, abandoned) = (crate::audit::Place::default(), crate::audit::Place::default());
+    // Longer than the pipe takes: it hangs within this one.
+    let long = format!("\"type\":\"intent\",\"x\":\"{}\"", "x".repeat(100_000));
+    journal.intent(Record::placed(Kind::Intent, &written, &long), soon()).await.unwrap_err();
+    let intent = Record::placed(Kind::Intent, &abandoned, "\"type\":\"intent\"");
+    drop(journal.post(intent, None).unwrap());
+    let outcome = |place, n| Record::placed(Kind::Outcome, place, &format!("\"type\":\"outcome\",\"n\":{n}"));
+    let first = journal.post(outcome(&written, 1), None).unwrap();
+    let second = journal.post(outcome(&abandoned, 2), None).unwrap();
+    let lines = io::BufRead::lines(io::BufReader::new(reader)).map(|line| line.unwrap());
+    let records: Vec<Value> = lines.take(4).map(|line| serde_json::from_str(&line).unwrap()).collect();
+    assert_eq!(kinds(&records), ["opened", "intent", "outcome", "outcome"]);
+    assert_eq!((&records[2]["n"], &records[2]["intent"]), (&1.into(), &records[1]["seq"]));
+    assert_eq!((&records[3]["n"], records[3].get("intent")), (&2.into(), None));
+    first.settled().await.unwrap();
+    second.settled().await.unwrap();
+}
+
+#[tokio::test]
 async fn what_failed_is_written_again_when_it_can_be_and_nothing_stands_there_twice() {
     let place = Place::new();
     let journal = place.open();

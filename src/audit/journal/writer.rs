@@ -115,19 +115,22 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, entries: Vec<Entry>) {
+    fn commit(&mut self, mut entries: Vec<Entry>) {
+        // Its outcome, which may stand behind it here, could not name it.
+        entries.retain(|entry| !entry.is_abandoned());
         let result = self.log.look_at_itself();
         self.noted(&result);
         let entries = self.admitted(entries);
         if entries.is_empty() {
             return;
         }
-        let began = Instant::now();
+        let (began, first) = (Instant::now(), self.log.seq());
         let records: Vec<&Record> = entries.iter().map(|entry| &entry.record).collect();
         match self.log.append(&records) {
             Ok(()) => {
                 (self.on_commit)(entries.len(), began.elapsed());
-                entries.into_iter().for_each(|entry| entry.answer(&self.health.claims));
+                let answers = entries.into_iter().zip(first..);
+                answers.for_each(|(entry, seq)| entry.answer(seq, &self.health.claims));
             }
             Err(why) => {
                 let why = why.to_string();

@@ -115,6 +115,9 @@ pub struct Answered {
     pub code: String,
     /// What became of the call at Cloud Infinite.
     pub outcome: String,
+    /// The number of its intent; `None` if it has none on record.
+    #[serde(default)]
+    pub intent: Option<u64>,
     /// From the request's head to its answer; older records do not say it.
     #[serde(default)]
     pub duration_ms: Option<f64>,

@@ -1,5 +1,7 @@
 //! What a caller is named changes nothing about the form of a line.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -30,6 +32,16 @@ fn finished<'a>(statement: &'a str, policy: &'a str, upstream: &'a UpstreamSeen)
     }
 }
 
+/// Of an intent with the longest number that there can be.
+fn place() -> &'static Place {
+    static PLACE: LazyLock<Place> = LazyLock::new(|| {
+        let place = Place::default();
+        place.tell(u64::MAX);
+        place
+    });
+    &PLACE
+}
+
 fn request<'a>(id: &'a str, caller: &'a Caller, key: &'a str, bucket: &'a Bucket, region: &'a Region) -> Request<'a> {
     Request {
         request_id: id,
@@ -42,6 +54,7 @@ fn request<'a>(id: &'a str, caller: &'a Caller, key: &'a str, bucket: &'a Bucket
         validate_only: false,
         generation: i64::MIN,
         key: Some(key),
+        place: place(),
     }
 }
 
@@ -69,6 +82,7 @@ proptest! {
         let read: Value = serde_json::from_str(text).unwrap();
         prop_assert_eq!(read["caller"].as_str(), Some(name.as_str()));
         prop_assert_eq!(read["type"].as_str(), Some("outcome"));
+        prop_assert_eq!(read["intent"].as_u64(), Some(u64::MAX));
         prop_assert!(Sealed::read(text.as_bytes()).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! The requests of a log: each intent joined with what came of it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io::BufRead;
 
 use jiff::Timestamp;
@@ -28,52 +28,33 @@ impl Request {
     }
 }
 
-/// Ids of requests may come from callers, so an id alone does not tell requests apart.
-#[derive(PartialEq, Eq, Hash)]
-struct Key([Box<str>; 6]);
-
-impl Key {
-    fn of(asked: &Asked) -> Self {
-        let Asked { request_id, caller, issuer, action, bucket, region, .. } = asked;
-        Self([request_id, caller, issuer, action, bucket, region].map(|text| text.as_str().into()))
-    }
-}
-
-/// Joins records as they come.
+/// Joins records as they come: an outcome names its intent by number, for ids of requests come from callers and come again.
 #[derive(Default)]
-pub(super) struct Requests {
-    open: HashMap<Key, VecDeque<Asked>>,
+struct Requests {
+    open: HashMap<u64, Asked>,
+    /// Intents of a log that ended where another began.
+    left: Vec<Asked>,
 }
 
 impl Requests {
-    /// The request that `entry` ends, if it ends one.
-    fn take(&mut self, entry: Entry) -> Option<Request> {
+    /// The request that record `seq` ends, if it ends one. An outcome that names no intent stands for itself.
+    fn take(&mut self, seq: u64, entry: Entry) -> Option<Request> {
         match entry {
-            Entry::Intent(asked) => {
-                self.open.entry(Key::of(&asked)).or_default().push_back(asked);
-                None
-            }
+            Entry::Opened { .. } if seq == 0 => self.left.extend(self.open.drain().map(|(_, asked)| asked)),
+            Entry::Intent(asked) => drop(self.open.insert(seq, asked)),
             Entry::Outcome(asked, answered) => {
-                let intended = self.intent_of(&asked).map(|intent| intent.time);
-                Some(Request { asked, intended, answered: Some(answered) })
+                let intent = answered.intent.and_then(|intent| self.open.remove(&intent));
+                return Some(Request { asked, intended: intent.map(|intent| intent.time), answered: Some(answered) });
             }
-            Entry::Opened { .. } | Entry::Checkpoint { .. } | Entry::Recovered { .. } => None,
+            Entry::Opened { .. } | Entry::Checkpoint { .. } | Entry::Recovered { .. } => {}
         }
-    }
-
-    fn intent_of(&mut self, asked: &Asked) -> Option<Asked> {
-        let key = Key::of(asked);
-        let waiting = self.open.get_mut(&key)?;
-        let first = waiting.pop_front();
-        if waiting.is_empty() {
-            self.open.remove(&key);
-        }
-        first
+        None
     }
 
     /// Those of which nothing came.
     fn unanswered(self) -> impl Iterator<Item = Request> {
-        self.open.into_values().flatten().map(|asked| Request { intended: Some(asked.time), asked, answered: None })
+        let all = self.left.into_iter().chain(self.open.into_values());
+        all.map(|asked| Request { intended: Some(asked.time), asked, answered: None })
     }
 }
 
@@ -117,9 +98,11 @@ pub(super) fn each_request<R: BufRead>(
         loop {
             let line = log.lines.advance().map_err(|why| Unread { name: log.name.clone(), why })?;
             let Some(line) = line else { break };
-            let entry = line.sealed().and_then(|sealed| Entry::read(&sealed));
+            let entry = line.sealed().and_then(|sealed| Ok((sealed.seq(), Entry::read(&sealed)?)));
             match entry {
-                Ok(entry) if is_wanted(&entry, &wanted) => requests.take(entry).into_iter().for_each(&mut each),
+                Ok((seq, entry)) if is_wanted(&entry, &wanted) => {
+                    requests.take(seq, entry).into_iter().for_each(&mut each);
+                }
                 Ok(_) => {}
                 Err(bad) => bad_lines.add(&log.name, line.number(), &bad),
             }
@@ -132,6 +115,7 @@ pub(super) fn each_request<R: BufRead>(
 fn is_wanted(entry: &Entry, wanted: impl Fn(&Asked) -> bool) -> bool {
     match entry {
         Entry::Intent(asked) | Entry::Outcome(asked, _) => wanted(asked),
-        Entry::Opened { .. } | Entry::Checkpoint { .. } | Entry::Recovered { .. } => false,
+        Entry::Opened { .. } => true,
+        Entry::Checkpoint { .. } | Entry::Recovered { .. } => false,
     }
 }

@@ -74,14 +74,17 @@ impl Log {
         ));
     }
 
-    pub(crate) fn intent(&mut self, asked: &Asked) {
+    /// Its number.
+    pub(crate) fn intent(&mut self, asked: &Asked) -> u64 {
         self.seal(&asked.members("intent"));
+        self.tree.size() - 1
     }
 
     pub(crate) fn outcome(&mut self, asked: &Asked, outcome: Outcome) {
-        let Outcome { status, code, outcome, upstream } = outcome;
+        let Outcome { status, code, outcome, upstream, intent } = outcome;
+        let intent = intent.map(|seq| format!(",\"intent\":{seq}")).unwrap_or_default();
         self.seal(&format!(
-            "{},\"status\":{status},\"code\":\"{code}\",\"outcome\":\"{outcome}\",\"attempts\":1,\"duration_ms\":12.5{upstream}",
+            "{},\"status\":{status},\"code\":\"{code}\",\"outcome\":\"{outcome}\",\"attempts\":1,\"duration_ms\":12.5{upstream}{intent}",
             asked.members("outcome")
         ));
     }
@@ -128,19 +131,29 @@ pub(crate) struct Outcome {
     code: &'static str,
     outcome: &'static str,
     upstream: &'static str,
+    intent: Option<u64>,
 }
 
 impl Outcome {
+    /// Of the intent of this number.
+    pub(crate) fn of(self, seq: u64) -> Self {
+        Self { intent: Some(seq), ..self }
+    }
+
     pub(crate) fn applied() -> Self {
         let upstream = ",\"upstream\":{\"status\":200,\"code\":null,\"request_id\":\"ci-request-1\"}";
-        Self { status: 200, code: "ok", outcome: "applied", upstream }
+        Self { status: 200, code: "ok", outcome: "applied", upstream, intent: None }
     }
 
     pub(crate) fn forbidden() -> Self {
-        Self { status: 403, code: "forbidden", outcome: "not_sent", upstream: "" }
+        Self { status: 403, code: "forbidden", outcome: "not_sent", upstream: "", intent: None }
+    }
+
+    pub(crate) fn rejected() -> Self {
+        Self { status: 403, code: "upstream_denied", outcome: "rejected", upstream: "", intent: None }
     }
 
     pub(crate) fn unknown() -> Self {
-        Self { status: 504, code: "upstream_timeout", outcome: "unknown", upstream: "" }
+        Self { status: 504, code: "upstream_timeout", outcome: "unknown", upstream: "", intent: None }
     }
 }
