@@ -24,6 +24,8 @@ const MOST_SIGNATURES: usize = 16;
 /// What a signature line begins with: an em dash and a space.
 const DASH: &str = "\u{2014} ";
 const KEY_ID: usize = 4;
+/// Bytes of an Ed25519 signature.
+const SIGNATURE: usize = 64;
 
 /// What a log said of itself at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,10 @@ impl Checkpoint {
         let (text, signatures) = note.split_at_checked(parting + 1).ok_or(BadNote::Form)?;
         let checkpoint = Self::of_text(text)?;
         let signatures = signatures.strip_prefix('\n').and_then(SignatureLine::all).ok_or(BadNote::Form)?;
+        // A log signs its own checkpoints, whoever else does.
+        if signatures.iter().all(|line| line.name != checkpoint.origin.as_str()) {
+            return Err(BadNote::Form);
+        }
         if let Some(verifier) = verifier {
             checkpoint.is_signed(text, &signatures, verifier)?;
         }
@@ -79,6 +85,9 @@ impl Checkpoint {
             lines.iter().filter(|line| line.name == self.origin.as_str() && line.key_id == key_id).peekable();
         if by_key.peek().is_none() {
             return Err(BadNote::NotSigned);
+        }
+        if by_key.clone().any(|line| line.signature.len() != SIGNATURE) {
+            return Err(BadNote::Form);
         }
         // One that does not hold spoils the note, whatever stands beside it.
         if by_key.all(|line| verifier.holds(text.as_bytes(), &line.signature)) { Ok(()) } else { Err(BadNote::Forged) }

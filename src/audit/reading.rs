@@ -1,12 +1,13 @@
 //! Reading the log: from the bytes of its files to what each record says, a line at a time.
 
 mod entry;
+mod note_line;
 
 use std::io::{self, BufRead, Read};
 
 pub use entry::{Answered, Asked, Damaged, Entry, TreeSeen, UpstreamRead};
 
-use super::{Kind, Sealed, Unsealed};
+use super::{Sealed, Unsealed};
 
 /// A line with more bytes is no record; this only bounds the memory, records are far shorter.
 const LONGEST: usize = 64 * 1024;
@@ -56,16 +57,29 @@ impl<R: BufRead> Lines<R> {
         self.number
     }
 
-    /// The number in the log of the record that comes next, if that begins a file.
+    /// What the file begins with, as far as the reader's buffer shows it.
     ///
     /// # Errors
     /// What the reader says.
-    pub fn begins_at(&mut self) -> io::Result<Option<u64>> {
+    pub fn beginning(&mut self) -> io::Result<Beginning> {
         let ahead = self.reader.fill_buf()?;
-        let line = ahead.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let sealed = Sealed::read(line).ok().filter(|sealed| Kind::of(sealed) == Ok(Kind::Opened));
-        Ok(sealed.map(|sealed| sealed.seq()))
+        if ahead.is_empty() {
+            return Ok(Beginning::Nothing);
+        }
+        let first = ahead.split(|byte| *byte == b'\n').find_map(|line| Sealed::read(line).ok());
+        Ok(first.map_or(Beginning::Unknown, |sealed| Beginning::Record(sealed.seq())))
     }
+}
+
+/// What a file begins with; in the order in which files make a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Beginning {
+    /// It is empty.
+    Nothing,
+    /// Its first sound record has this number.
+    Record(u64),
+    /// There is no sound record.
+    Unknown,
 }
 
 /// A line as it stands in the file, without its end.

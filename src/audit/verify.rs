@@ -15,10 +15,10 @@ mod tests;
 use std::io::{self, BufRead};
 
 pub use finding::{Finding, Wrong};
-pub use notes::{Noted, Notes};
+pub use notes::{Noted, Notes, Unverified};
 
 use super::reading::{Damaged, Entry, Line, Lines};
-use super::{Digest, Grove, Kind, Misplaced, Position, Sealed, Tree, leaf};
+use super::{BadNote, Digest, Grove, Kind, Misplaced, Position, Sealed, Tree, leaf};
 
 /// A file of the log.
 #[derive(Debug)]
@@ -68,21 +68,21 @@ pub struct Verdict {
     pub seen: Seen,
     /// The first thing that was not.
     pub finding: Option<Finding>,
+    /// The checkpoints that it was held against, with what was said of those that stand in the log itself.
+    pub notes: Notes,
 }
 
-/// The files in the order of the log, if each begins as files do; else as they are.
+/// The files in the order of the log: by the number of their first sound record. Those without one come last.
 ///
 /// # Errors
 /// What a reader says, with the name of its file.
 pub fn in_order<R: BufRead>(logs: Vec<Log<R>>) -> Result<Vec<Log<R>>, Unread> {
     let mut told = Vec::new();
     for mut log in logs {
-        let first = log.lines.begins_at().map_err(|why| Unread { name: log.name.clone(), why })?;
+        let first = log.lines.beginning().map_err(|why| Unread { name: log.name.clone(), why })?;
         told.push((first, log));
     }
-    if told.iter().all(|(first, _)| first.is_some()) {
-        told.sort_by_key(|(first, _)| *first);
-    }
+    told.sort_by_key(|(first, _)| *first);
     Ok(told.into_iter().map(|(_, log)| log).collect())
 }
 
@@ -91,17 +91,18 @@ pub fn in_order<R: BufRead>(logs: Vec<Log<R>>) -> Result<Vec<Log<R>>, Unread> {
 /// # Errors
 /// What a reader says, with the name of its file.
 pub fn verify<R: BufRead>(logs: &mut [Log<R>], notes: Notes, grove: Option<&mut Grove>) -> Result<Verdict, Unread> {
-    let mut walk = Walk { position: None, notes, next_note: 0, seen: Seen::default(), grove };
+    let mut walk = Walk { position: None, told: None, notes, next_note: 0, seen: Seen::default(), grove };
     let mut last = (String::new(), 0);
     for log in logs {
         let finding = log.walk(&mut walk).map_err(|why| Unread { name: log.name.clone(), why })?;
         if finding.is_some() {
-            return Ok(Verdict { seen: walk.seen, finding });
+            return Ok(Verdict { seen: walk.seen, finding, notes: walk.notes });
         }
         last = (log.name.clone(), log.lines.number());
     }
-    let finding = walk.truncated().map(|wrong| Finding::new(last.0, last.1 + 1, None, wrong));
-    Ok(Verdict { seen: walk.seen, finding })
+    let wrong = walk.truncated().or_else(|| walk.nothing()).or_else(|| walk.unsigned());
+    let finding = wrong.map(|wrong| Finding::new(last.0, last.1 + 1, None, wrong));
+    Ok(Verdict { seen: walk.seen, finding, notes: walk.notes })
 }
 
 /// A file could not be read to its end.
@@ -145,6 +146,8 @@ type Stop = (Option<u64>, Wrong);
 struct Walk<'g> {
     /// `None` before the first record.
     position: Option<Position>,
+    /// Size and root of the last tree that a checkpoint told.
+    told: Option<(u64, Digest)>,
     notes: Notes,
     next_note: usize,
     seen: Seen,
@@ -154,7 +157,13 @@ struct Walk<'g> {
 impl Walk<'_> {
     fn step(&mut self, name: &str, line: &Line<'_>) -> Result<(), Stop> {
         let expected = self.position.as_ref().map(Position::seq);
-        let sealed = line.sealed().map_err(|bad| (expected, bad.into()))?;
+        let sealed = match (line.sealed(), line) {
+            (Ok(sealed), _) => sealed,
+            (Err(bad), line) => {
+                let note = line.note().ok_or((expected, bad.into()))?;
+                return self.noted(name, line, &note).map_err(|wrong| (None, wrong));
+            }
+        };
         let at = Some(sealed.seq());
         let kind = Kind::of(&sealed).map_err(|bad| (at, bad.into()))?;
         if self.position.is_none() {
@@ -211,6 +220,7 @@ impl Walk<'_> {
             Entry::Intent(_) | Entry::Outcome(..) | Entry::Recovered { .. } => return Ok(()),
         };
         let root_holds = root.is_none_or(|root| root == before.root());
+        self.told = root.map(|root| (before.size(), root));
         if tree.tree().as_ref() == Some(before) && root_holds { Ok(()) } else { Err(Wrong::OtherTree) }
     }
 
@@ -221,6 +231,27 @@ impl Walk<'_> {
             }
             self.seen.recoveries.push(Recovery { name: name.to_owned(), line: line.number(), reason });
         }
+        Ok(())
+    }
+
+    /// A note among the records: of the checkpoint that was told last.
+    fn noted(&mut self, name: &str, line: &Line<'_>, note: &str) -> Result<(), Wrong> {
+        let checkpoint = match self.notes.judge(note) {
+            Ok(checkpoint) => checkpoint,
+            Err(BadNote::NotSigned) => {
+                self.notes.add_unverified(name, line.number());
+                return Ok(());
+            }
+            Err(bad @ (BadNote::Form | BadNote::OtherLog | BadNote::Forged)) => return Err(Wrong::Note(bad)),
+        };
+        let size = checkpoint.size();
+        if self.told != Some((size, checkpoint.root())) {
+            let from = self.seen.covered.max(self.seen.begins);
+            self.seen.ends = from;
+            return Err(Wrong::NotWhatWasSigned { place: format!("{name}:{}", line.number()), from, size });
+        }
+        self.seen.agreed += 1;
+        self.seen.covered = self.seen.covered.max(size);
         Ok(())
     }
 
@@ -249,6 +280,16 @@ impl Walk<'_> {
         self.seen.root = self.position.as_ref().map(|position| position.tree().root());
         let largest = self.notes.last().filter(|noted| noted.checkpoint.size() > holds)?;
         Some(Wrong::Truncated { place: largest.place(), covers: largest.checkpoint.size(), holds })
+    }
+
+    /// Whether there was no record at all.
+    fn nothing(&self) -> Option<Wrong> {
+        self.position.is_none().then_some(Wrong::Nothing)
+    }
+
+    /// Whether signatures were asked for, and nothing of what was looked at is signed.
+    fn unsigned(&self) -> Option<Wrong> {
+        (self.notes.are_verified() && self.seen.agreed == 0).then_some(Wrong::Unsigned)
     }
 }
 

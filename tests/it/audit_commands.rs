@@ -106,7 +106,16 @@ fn what_cannot_be_read_and_what_cannot_be_meant_have_their_own_exit_status() {
     folder.write_secret("other.key", &other);
     let key = audit(&folder, &["key", "other.key", "--name", log::ORIGIN]).expect(0).stdout;
     let refused = audit(&folder, &["verify", "audit.jsonl", "--public-key", key.trim()]).expect(2);
-    assert!(refused.stdout.contains("is not signed with the private half"), "{refused:?}");
+    assert!(refused.stdout.starts_with("wrong: audit.jsonl:6: no checkpoint that is signed with"), "{refused:?}");
+    assert!(
+        refused.stdout.contains("not checked: audit.jsonl.checkpoints:1: 1 checkpoint of another key"),
+        "{refused:?}"
+    );
+    let own = audit(&folder, &["key", "checkpoint.key", "--name", log::ORIGIN]).expect(0).stdout;
+    let both = ["verify", "audit.jsonl", "--public-key", key.trim(), "--public-key", own.trim()];
+    audit(&folder, &both).expect(0);
+    fs::write(folder.path("audit.jsonl.checkpoints"), "").unwrap();
+    audit(&folder, &both).expect(2);
     assert!(audit(&folder, &["key", "policy.toml"]).expect(64).stderr.contains("policy.toml"));
     assert!(audit(&folder, &["key", "other.key", "--name", "two words"]).expect(64).stderr.contains("--name"));
 }

@@ -113,10 +113,12 @@ fn other_keys_signatures_change_nothing_and_alone_they_do_not_do() {
     Checkpoint::read(&format!("{NOTE}{other}"), Some(&verifier)).unwrap();
     let (text, ours) = NOTE.split_once("\n\n").unwrap();
     let refused = |note: String| Checkpoint::read(&note, Some(&verifier)).unwrap_err();
-    assert_eq!(refused(format!("{text}\n\n{other}")), BadNote::NotSigned);
-    let forged = "\u{2014} example.com/audit V4QKDAAA\n";
+    // A log signs its own checkpoints: what does not say so is half a note.
+    assert_eq!(refused(format!("{text}\n\n{other}")), BadNote::Form);
+    assert_eq!(refused(format!("{text}\n\n\u{2014} example.com/audit V4QKDAAA\n")), BadNote::Form);
+    let forged = format!("\u{2014} example.com/audit V4QKD{}=\n", "A".repeat(86));
     assert_eq!(refused(format!("{text}\n\n{ours}{forged}")), BadNote::Forged);
-    let elsewhere = signer().checkpoint(3, &Digest::of(&[])).replace("example.com/audit\n", "example.com/other\n");
+    let elsewhere = signer().checkpoint(3, &Digest::of(&[])).replace("example.com/audit", "example.com/other");
     assert_eq!(refused(elsewhere), BadNote::OtherLog);
 }
 

@@ -124,6 +124,12 @@ pub enum Wrong {
         /// The last of them.
         to: u64,
     },
+    /// There is not one record.
+    #[error("there is no record at all")]
+    Nothing,
+    /// A public key was named, and no checkpoint that it verifies is of these records.
+    #[error("no checkpoint that is signed with the public key is of these records")]
+    Unsigned,
     /// The line begins a checkpoint that is none.
     #[error("this checkpoint cannot be gone by: {0}")]
     Note(#[from] BadNote),
@@ -154,6 +160,12 @@ impl Wrong {
                 "keep this file as it is: someone has written these records anew, or the checkpoint is of another log"
             }
             Self::Truncated { .. } => "name the newer files too; if there are none, the end of the log was cut off",
+            Self::Nothing => {
+                "a log begins with a record as soon as the gateway starts: it was emptied, or this is another file"
+            }
+            Self::Unsigned => {
+                "name the file of checkpoints with `--checkpoints`, and the key that signed them; if there are none, somebody took them away"
+            }
             Self::Note(BadNote::OtherLog | BadNote::NotSigned) => {
                 "verify with the public key that signed it: `ci-gateway audit key` prints that of a private key"
             }

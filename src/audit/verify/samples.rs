@@ -86,8 +86,8 @@ pub(super) fn written(said: &[Said]) -> Written {
 
 /// The notes, all good.
 pub(super) fn noted(notes: &str, verifier: Option<&Verifier>) -> Notes {
-    let (mut read, mut findings) = (Notes::default(), Vec::new());
-    read.read("notes", notes.as_bytes(), verifier, &mut findings).unwrap();
+    let (mut read, mut findings) = (Notes::signed_with(verifier.cloned().into_iter().collect()), Vec::new());
+    read.read("notes", notes.as_bytes(), &mut findings).unwrap();
     assert_eq!(findings, []);
     read
 }

@@ -20,7 +20,8 @@ fn a_log_as_it_was_written_is_in_order_and_what_was_looked_at_is_told() {
     let mut tree = Tree::default();
     log.lines.iter().for_each(|line| tree.append(line.strip_suffix(b"\n").unwrap()));
     assert_eq!(seen.root, Some(tree.root()));
-    assert_eq!(judged(&[], Notes::default()).finding, None);
+    let nothing = |files: &[Vec<u8>]| judged(files, Notes::default()).finding.map(|finding| finding.wrong().clone());
+    assert_eq!((nothing(&[]), nothing(&[Vec::new()])), (Some(Wrong::Nothing), Some(Wrong::Nothing)));
 }
 
 #[test]
@@ -31,6 +32,13 @@ fn several_files_are_one_log_in_whatever_order_they_are_named() {
     let file = |range: std::ops::Range<usize>| log.lines[range].concat();
     let verdict = judged(&[file(40..60), file(0..20), file(20..40)], noted(&log.notes, None));
     assert_eq!((verdict.finding, verdict.seen.ends), (None, 60));
+    let (empty, noise) = (Vec::new(), b"x\n".to_vec());
+    let verdict = judged(&[file(40..60), empty.clone(), file(0..20), empty, file(20..40)], noted(&log.notes, None));
+    assert_eq!((verdict.finding, verdict.seen.ends), (None, 60));
+    // The bad line is told, and not that all the others are missing.
+    let (place, form) = wrong(&[[noise.clone(), file(20..40)].concat(), file(0..20)], "");
+    assert_eq!((place.as_str(), form), ("0:1", Wrong::Line(BadLine::Form)));
+    assert_eq!(wrong(&[noise, file(0..20)], ""), ("0:1".to_owned(), Wrong::Line(BadLine::Form)));
     let (place, missing) = wrong(&[file(40..60), file(0..20)], &log.notes);
     assert_eq!((place.as_str(), missing), ("0:1", Wrong::Missing { from: 20, to: 39 }));
 }
@@ -117,34 +125,127 @@ fn a_log_that_was_cut_is_told_by_its_newest_checkpoint() {
     assert!(matches!(none, Wrong::Truncated { holds: 0, .. }));
 }
 
+/// Read with the log's key, and what was found.
+fn read(text: &str, keys: &[&Signer]) -> (Notes, Vec<(u64, Wrong)>) {
+    let mut notes = Notes::signed_with(keys.iter().map(|signer| signer.verifier().clone()).collect());
+    let mut findings = Vec::new();
+    notes.read("n", text.as_bytes(), &mut findings).unwrap();
+    let findings = findings.iter().map(|found| (found.line(), found.wrong().clone())).collect();
+    (notes, findings)
+}
+
+fn lines_of(notes: &Notes) -> Vec<u64> {
+    (0..).map_while(|n| notes.get(n)).map(|noted| noted.line).collect()
+}
+
 #[test]
 fn bad_checkpoints_are_told_by_their_line_and_the_others_are_still_read() {
     let log = written(&ordinary(60));
-    let verifier = signer();
+    let key = signer();
     let read = |text: &str| {
-        let (mut notes, mut findings) = (Notes::default(), Vec::new());
-        notes.read("n", text.as_bytes(), Some(verifier.verifier()), &mut findings).unwrap();
-        let findings: Vec<(u64, Wrong)> = findings.iter().map(|found| (found.line(), found.wrong().clone())).collect();
-        ((0..).map_while(|n| notes.get(n)).map(|noted| noted.line).collect::<Vec<_>>(), findings)
+        let (notes, findings) = read(text, &[&key]);
+        (lines_of(&notes), findings)
     };
     assert_eq!(read(&log.notes), (vec![1, 7, 13], Vec::new()));
     let forged = log.notes.replacen("\n24\n", "\n23\n", 1);
     assert_eq!(read(&forged), (vec![7, 13], vec![(1, Wrong::Note(BadNote::Forged))]));
-    let lines: Vec<&str> = log.notes.split_inclusive('\n').collect();
-    // Torn off within its text, and within its signature.
-    let torn = format!("{}{}", &lines[..2].concat(), &lines[6..].concat());
-    assert_eq!(read(&torn).0, [9]);
-    let torn = format!("{}{}\n\n{}", &lines[..4].concat(), "\u{2014} x", &lines[6..].concat());
-    assert_eq!(read(&torn), (vec![7, 13], vec![(1, Wrong::Note(BadNote::Form))]));
     let cut = log.notes.strip_suffix('\n').unwrap();
     assert_eq!(read(cut).0, [1, 7, 13]);
     let cut: String = log.notes.chars().take(log.notes.chars().count() - 9).collect();
     assert_eq!(read(&cut), (vec![1, 7], vec![(13, Wrong::Note(BadNote::Form))]));
     let other = Signer::of_seed("other.example", [7; 32]).checkpoint(1, &Digest::default());
     assert_eq!(read(&other).1, [(1, Wrong::Note(BadNote::OtherLog))]);
-    let other = Signer::of_seed(ORIGIN, [8; 32]).checkpoint(1, &Digest::default());
-    assert_eq!(read(&other).1, [(1, Wrong::Note(BadNote::NotSigned))]);
     assert_eq!(read(&"x".repeat(100_000)).1, [(1, Wrong::Note(BadNote::Form))]);
+}
+
+#[test]
+fn a_note_that_was_written_in_half_is_no_finding_once_whole_ones_follow() {
+    let log = written(&ordinary(60));
+    let key = signer();
+    let lines: Vec<&str> = log.notes.split_inclusive('\n').collect();
+    let (first, others) = (lines[..5].concat(), lines[6..].concat());
+    for cut in (1..first.len()).filter(|cut| first.is_char_boundary(*cut)) {
+        for between in ["", "\n", "\n\n"] {
+            let (notes, findings) = read(&format!("{}{between}{others}", &first[..cut]), &[&key]);
+            assert_eq!(findings, [], "{cut} {between:?}");
+            // It may have spoiled the one behind it.
+            assert!(notes.last().is_some_and(|last| last.checkpoint.size() == 59), "{cut} {between:?}");
+            assert!(between != "\n\n" || lines_of(&notes).len() >= 2, "{cut}");
+            let halves = notes.half_written().len();
+            assert!(halves > 0 || lines_of(&notes).len() == 3, "{cut} {between:?} {notes:?}");
+        }
+        let (_, findings) = read(&first[..cut], &[&key]);
+        let is_whole = cut + 1 >= first.len();
+        assert!(is_whole || findings == [(1, Wrong::Note(BadNote::Form))], "{cut} {findings:?}");
+    }
+}
+
+#[test]
+fn a_renewed_key_leaves_the_notes_of_the_other_unverified_and_both_keys_verify_all() {
+    let log = written(&ordinary(60));
+    let (key, renewed) = (signer(), Signer::of_seed(ORIGIN, [8; 32]));
+    let lines: Vec<&str> = log.notes.split_inclusive('\n').collect();
+    let tree = |size: usize| {
+        let mut tree = Tree::default();
+        log.lines[..size].iter().for_each(|line| tree.append(line.strip_suffix(b"\n").unwrap()));
+        tree.root()
+    };
+    let [second, third] = [49, 59].map(|size| renewed.checkpoint(size as u64, &tree(size)));
+    let text = format!("{}{second}\n{third}\n", lines[..6].concat());
+    let verdict = |keys: &[&Signer]| {
+        let (notes, findings) = read(&text, keys);
+        assert_eq!(findings, []);
+        let unverified: Vec<_> = notes.unverified().iter().map(|run| (run.place.clone(), run.count)).collect();
+        let verdict = judged(&[log.lines.concat()], notes);
+        (verdict.finding.map(|finding| finding.wrong().clone()), verdict.seen.agreed, unverified)
+    };
+    assert_eq!(verdict(&[&key]), (None, 1, vec![("n:7".to_owned(), 2)]));
+    assert_eq!(verdict(&[&renewed]), (None, 2, vec![("n:1".to_owned(), 1)]));
+    assert_eq!(verdict(&[&key, &renewed]), (None, 3, Vec::new()));
+    // Nothing is signed with the key that was named.
+    let stranger = Signer::of_seed(ORIGIN, [9; 32]);
+    assert_eq!(verdict(&[&stranger]), (Some(Wrong::Unsigned), 0, vec![("n:1".to_owned(), 3)]));
+    assert_eq!(verdict(&[]), (None, 3, Vec::new()));
+}
+
+#[test]
+fn notes_among_the_records_are_checkpoints_too() {
+    let log = written(&ordinary(60));
+    let lines: Vec<&str> = log.notes.split_inclusive('\n').collect();
+    let line = |n: usize| {
+        let note = serde_json::json!({ "type": "checkpoint", "note": lines[6 * n..6 * n + 5].concat() });
+        format!("{note}\n").into_bytes()
+    };
+    // As standard output has them: each behind its record.
+    let with = |line: &dyn Fn(usize) -> Vec<u8>| {
+        let file =
+            [log.lines[..25].concat(), line(0), log.lines[25..52].concat(), line(1), log.lines[52..].concat(), line(2)];
+        let key = Notes::signed_with(vec![signer().verifier().clone()]);
+        judged(&[file.concat()], key)
+    };
+    let verdict = with(&line);
+    assert_eq!((verdict.finding, verdict.seen.agreed, verdict.seen.covered), (None, 3, 59));
+    let swapped = with(&|n| line(if n == 2 { 1 } else { n })).finding.unwrap();
+    assert!(matches!(swapped.wrong(), Wrong::NotWhatWasSigned { size: 49, .. }), "{swapped}");
+    let forged = with(&|n| String::from_utf8(line(n)).unwrap().replace("\\n49\\n", "\\n48\\n").into_bytes());
+    assert_eq!(forged.finding.unwrap().wrong(), &Wrong::Note(BadNote::Forged));
+    let other = Signer::of_seed(ORIGIN, [8; 32]).checkpoint(24, &Digest::default());
+    let other = format!("{}\n", serde_json::json!({ "type": "checkpoint", "note": other })).into_bytes();
+    let verdict = with(&|n| if n == 2 { line(n) } else { other.clone() });
+    assert_eq!((verdict.finding, verdict.seen.agreed), (None, 1));
+    assert_eq!(verdict.notes.unverified(), [Unverified { place: "0:26".to_owned(), count: 2 }]);
+}
+
+#[test]
+fn whoever_names_a_key_is_told_if_no_note_is_there() {
+    let log = written(&ordinary(60));
+    let verdict = judged(&[log.lines.concat()], noted("", Some(signer().verifier())));
+    assert_eq!(verdict.finding.unwrap().wrong(), &Wrong::Unsigned);
+    let before = written(&ordinary(25)).notes;
+    let mut said = ordinary(60);
+    said[30] = Said::Opened("rotated");
+    let later = judged(&[written(&said).lines[30..].concat()], noted(&before, Some(signer().verifier())));
+    assert_eq!(later.finding.unwrap().wrong(), &Wrong::Unsigned);
 }
 
 #[test]

@@ -41,9 +41,10 @@ pub(super) struct CheckpointArgs {
     /// [may stand several times]
     #[arg(long, value_name = "FILE")]
     checkpoints: Vec<PathBuf>,
-    /// What they are signed with: a key as `ci-gateway audit key` prints it, or a PEM file
+    /// What they are signed with: a key as `ci-gateway audit key` prints it, or a PEM file; then one of them at least must be
+    /// of the log [may stand several times, where the key was renewed]
     #[arg(long, value_name = "KEY|FILE")]
-    public_key: Option<String>,
+    public_key: Vec<String>,
 }
 
 /// Why a command cannot do its work.
@@ -135,28 +136,26 @@ pub(super) struct Checkpoints {
     pub(super) findings: Vec<Finding>,
     /// The files that they stand in.
     pub(super) files: Vec<PathBuf>,
-    /// Whether a public key was given, so that their signatures hold.
-    pub(super) verified: bool,
 }
 
 impl CheckpointArgs {
     /// Reads those of the log in `paths`; `config` may say where they stand.
     pub(super) fn read(&self, paths: &[PathBuf], config: Option<&Config>) -> Result<Checkpoints, Problem> {
-        let verifier = self.public_key.as_deref().map(verifier).transpose()?;
+        let verifiers = self.public_key.iter().map(|key| verifier(key)).collect::<Result<_, _>>()?;
         let configured = config.and_then(|config| config.audit.checkpoints.file.clone());
         let files = match (self.checkpoints.as_slice(), configured) {
             ([], Some(configured)) => vec![configured],
             ([], None) => beside(paths),
             (named, _) => named.to_vec(),
         };
-        let (mut notes, mut findings) = (Notes::default(), Vec::new());
+        let (mut notes, mut findings) = (Notes::signed_with(verifiers), Vec::new());
         for path in &files {
             let (file, _) = open_regular(path).map_err(|why| unread(path, &why))?;
             let name = path.display().to_string();
-            let read = notes.read(&name, BufReader::with_capacity(BUFFER, file), verifier.as_ref(), &mut findings);
+            let read = notes.read(&name, BufReader::with_capacity(BUFFER, file), &mut findings);
             read.map_err(|why| unread(path, &why))?;
         }
-        Ok(Checkpoints { notes, findings, files, verified: verifier.is_some() })
+        Ok(Checkpoints { notes, findings, files })
     }
 }
 

@@ -104,6 +104,7 @@ pub(super) fn each_request<R: BufRead>(
                     requests.take(seq, entry).into_iter().for_each(&mut each);
                 }
                 Ok(_) => {}
+                Err(_) if line.note().is_some() => {}
                 Err(bad) => bad_lines.add(&log.name, line.number(), &bad),
             }
         }

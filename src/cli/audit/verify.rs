@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::files::{CheckpointArgs, Checkpoints, LogArgs, Problem, open};
-use crate::audit::verify::{Finding, Seen, verify};
+use crate::audit::verify::{Finding, Notes, Seen, Unverified, verify};
 use crate::cli::paper::{Ink, Paper, print};
 use crate::cli::problems::counted;
 use crate::cli::status::Status;
@@ -48,16 +48,27 @@ struct Judged {
 fn judged(args: &VerifyArgs) -> Result<Judged, Problem> {
     let config = args.log.config()?;
     let paths = args.log.paths(config.as_ref())?;
-    let Checkpoints { notes, findings, files, verified } = args.checkpoints.read(&paths, config.as_ref())?;
+    let Checkpoints { notes, findings, files } = args.checkpoints.read(&paths, config.as_ref())?;
+    let verified = notes.are_verified();
     let mut logs = open(&paths)?;
     let verdict = verify(&mut logs, notes, None)?;
-    let unchecked = unchecked(&verdict.seen, files.len(), verified, verdict.finding.is_some());
+    let mut unchecked = not_gone_by(&verdict.notes);
+    unchecked.extend(not_seen(&verdict.seen, files.len(), verified, verdict.finding.is_some()));
     let findings = verdict.finding.into_iter().chain(findings).collect();
     Ok(Judged { files: paths.len(), seen: verdict.seen, verified, findings, unchecked })
 }
 
+/// Checkpoints that say nothing here.
+fn not_gone_by(notes: &Notes) -> Vec<String> {
+    let others = notes.unverified().iter().map(|Unverified { place, count }| {
+        format!("{place}: {} of another key, which another --public-key may verify", many(*count, "checkpoint"))
+    });
+    let halves = notes.half_written().iter().map(|place| format!("{place}: a checkpoint that was written in half"));
+    others.chain(halves).collect()
+}
+
 /// What nobody has looked at, so that a good result says no more than it can.
-fn unchecked(seen: &Seen, files: usize, verified: bool, stopped: bool) -> Vec<String> {
+fn not_seen(seen: &Seen, files: usize, verified: bool, stopped: bool) -> Vec<String> {
     let mut unchecked = Vec::new();
     if seen.begins > 0 {
         unchecked.push(format!("it begins at record {}; what came before was not looked at", seen.begins));
@@ -69,7 +80,7 @@ fn unchecked(seen: &Seen, files: usize, verified: bool, stopped: bool) -> Vec<St
         unchecked.push("what stands behind the first line that is wrong".to_owned());
     }
     match files {
-        0 => {
+        0 if seen.agreed == 0 => {
             unchecked.push("no checkpoints: whoever wrote all records anew, or cut the end off, is not seen".to_owned())
         }
         _ if !verified => {
@@ -78,7 +89,7 @@ fn unchecked(seen: &Seen, files: usize, verified: bool, stopped: bool) -> Vec<St
         _ => {}
     }
     let behind = seen.ends - seen.covered.max(seen.begins);
-    if files > 0 && behind > 0 {
+    if (files > 0 || seen.agreed > 0) && behind > 0 {
         unchecked.push(format!("after the newest checkpoint: {}, covered by the chain alone", many(behind, "record")));
     }
     unchecked
