@@ -212,7 +212,7 @@ impl Walk<'_> {
     /// That the record says of the tree before it what is so.
     fn tells(&mut self, sealed: &Sealed<'_>, before: &Tree) -> Result<(), Wrong> {
         let (tree, root) = match Entry::read(sealed)? {
-            Entry::Opened { log, tree } => {
+            Entry::Opened { log, tree, .. } => {
                 self.seen.log = Some(log);
                 (tree, None)
             }

@@ -162,6 +162,9 @@ fn requests_are_shown_by_every_filter_and_a_filter_that_nothing_can_meet_is_a_mi
         (["--outcome", "aplied"], "did you mean `applied`?"),
         (["--bucket", "NoBucket"], "--bucket"),
         (["--since", "yesterday"], "2027-01-31"),
+        (["--caller", ""], "--caller: is empty"),
+        (["--request-id", ""], "--request-id: is empty"),
+        (["--limit", "0"], "0 shows nothing"),
     ] {
         let ended = audit(&folder, &[["show", "audit.jsonl"], arguments].concat()).expect(64);
         assert!(ended.stderr.contains(expected), "{ended:?}");
@@ -273,12 +276,13 @@ fn what_became_of_calls_without_a_known_outcome_is_asked_of_the_cloud_by_get_alo
     let asked = |id: &str, action: &str| Asked::new(id, "alice", action).at("2026-11-22T09:00:00Z");
     log.intent(&asked("create-lost", "ci:CreateAsrBucket"));
     log.intent(&asked("create-other", "ci:CreateMediaBucket"));
-    let intent = log.intent(&asked("delete-unknown", "ci:DeleteAsrBucket"));
-    log.outcome(&asked("delete-unknown", "ci:DeleteAsrBucket"), Outcome::unknown().of(intent));
+    let intent = log.intent(&asked("delete-unknown", "ci:DeleteDocProcessBucket"));
+    log.outcome(&asked("delete-unknown", "ci:DeleteDocProcessBucket"), Outcome::unknown().of(intent));
     log.intent(&asked("only-read", "ci:DescribeAsrBuckets"));
-    let intent = log.intent(&asked("answered-one", "ci:CreateDocProcessBucket"));
-    log.outcome(&asked("answered-one", "ci:CreateDocProcessBucket"), Outcome::applied().of(intent));
-    log.intent(&Asked::new("in-progress", "alice", "ci:CreateAsrBucket").at(&Timestamp::now().to_string()));
+    let earlier = Asked::new("answered-one", "alice", "ci:CreateDocProcessBucket").at("2026-11-22T08:00:00Z");
+    let intent = log.intent(&earlier);
+    log.outcome(&earlier, Outcome::applied().of(intent));
+    log.intent(&Asked::new("in-progress", "alice", "ci:CreateFileProcessBucket").at(&Timestamp::now().to_string()));
     folder.write("audit.jsonl", &log.text());
     let before = cloud.requests().len();
     let listed = audit(&folder, &["reconcile", "--config", "gateway.toml", "--offline", "--json"]).expect(2);
@@ -290,7 +294,7 @@ fn what_became_of_calls_without_a_known_outcome_is_asked_of_the_cloud_by_get_alo
     let expected = [
         ("create-lost", "apparently applied"),
         ("create-other", "apparently not applied"),
-        ("delete-unknown", "apparently not applied"),
+        ("delete-unknown", "apparently applied"),
     ];
     assert!(expected.iter().all(|one| verdicts.contains(one)) && verdicts.len() == 3, "{verdicts:?}");
     let asked = cloud.requests().split_off(before);
@@ -309,7 +313,84 @@ fn what_a_later_call_has_changed_cannot_be_told_any_more() {
     log.outcome(&asked("later-request", "2026-11-22T09:10:00Z"), Outcome::applied());
     folder.write("audit.jsonl", &log.text());
     let ended = audit(&folder, &["reconcile", "--config", "gateway.toml", "--json"]).expect(2);
-    assert_eq!(object(&ended)["verdict"], "overtaken by a later call");
+    assert_eq!(object(&ended)["verdict"], "cannot tell: a later call may have changed it");
+}
+
+#[test]
+fn what_a_later_call_of_unknown_outcome_may_have_changed_cannot_be_told() {
+    let (_cloud, folder) = enabled();
+    let mut log = Log::new();
+    log.opened("new");
+    let asked = |action: &str, at: &str| Asked::new("request-id", "alice", action).at(at);
+    let create = log.intent(&asked("ci:CreateAsrBucket", "2026-11-22T09:00:00Z"));
+    log.outcome(&asked("ci:CreateAsrBucket", "2026-11-22T09:00:01Z"), Outcome::unknown().of(create));
+    let delete = log.intent(&asked("ci:DeleteAsrBucket", "2026-11-22T09:10:00Z"));
+    log.outcome(&asked("ci:DeleteAsrBucket", "2026-11-22T09:10:01Z"), Outcome::unknown().of(delete));
+    // Known not to have changed anything, and of another service.
+    let refused = log.intent(&asked("ci:DeleteAsrBucket", "2026-11-22T09:20:00Z"));
+    log.outcome(&asked("ci:DeleteAsrBucket", "2026-11-22T09:20:01Z"), Outcome::rejected().of(refused));
+    log.intent(&asked("ci:DeleteMediaBucket", "2026-11-22T09:30:00Z"));
+    folder.write("audit.jsonl", &log.text());
+    let ended = audit(&folder, &["reconcile", "--config", "gateway.toml", "--json"]).expect(2);
+    let rows: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let verdicts: Vec<_> = rows.iter().map(|row| row["verdict"].as_str().unwrap()).collect();
+    let expected = ["cannot tell: a later call may have changed it", "apparently not applied", "apparently applied"];
+    assert_eq!(verdicts, expected);
+}
+
+#[test]
+fn a_configuration_names_rotated_files_too_and_what_is_missing_is_told() {
+    let folder = Folder::without_cloud();
+    let mut log = Log::new();
+    log.opened("new");
+    log.intent(&Asked::new("lost-request", "alice", "ci:CreateAsrBucket").at("2026-11-22T09:00:00Z"));
+    log.opened("rotated");
+    log.opened("rotated");
+    let lines: Vec<String> = log.text().split_inclusive('\n').map(str::to_owned).collect();
+    folder.write("audit.jsonl", &lines[3]);
+    folder.write("audit.jsonl.1", &lines[2]);
+    folder.write("audit.jsonl.2", &lines[..2].concat());
+    folder.write("audit.jsonl.torn-20261122T090000Z", &lines[1]);
+    folder.write("audit.jsonl.bak", "noise\n");
+    let reconcile = ["reconcile", "--config", "gateway.toml", "--offline"];
+    let all = audit(&folder, &reconcile).expect(2);
+    assert!(all.stdout.contains("lost-request") && all.stderr.is_empty(), "{all:?}");
+    assert!(audit(&folder, &["show", "--config", "gateway.toml"]).expect(0).stdout.contains("alice"));
+    fs::remove_file(folder.path("audit.jsonl.1")).unwrap();
+    let gap = audit(&folder, &reconcile).expect(2);
+    assert!(gap.stderr.contains("records 2 to 2 were not looked at"), "{gap:?}");
+    fs::remove_file(folder.path("audit.jsonl.2")).unwrap();
+    let end = audit(&folder, &reconcile).expect(2);
+    assert!(end.stderr.contains("records 0 to 2 were not looked at"), "{end:?}");
+    assert!(!end.stdout.contains("every create and delete"), "{end:?}");
+    // The file begins before: nothing since then is missing.
+    audit(&folder, &[&reconcile[..], &["--since", "2026-11-22"]].concat()).expect(0);
+}
+
+#[test]
+fn what_a_shell_names_beside_the_log_is_used_or_left_out_and_standard_input_is_read() {
+    let log = yesterday();
+    let folder = folder_with(&log);
+    folder.write("audit.jsonl.torn-20261122T090000Z", "{\"v\":1");
+    let named = ["audit.jsonl", "audit.jsonl.checkpoints", "audit.jsonl.torn-20261122T090000Z"];
+    let told = object(&audit(&folder, &[&["verify", "--json"], &named[..]].concat()).expect(0));
+    assert_eq!((&told["files"], &told["checkpoints"]["agreed"]), (&1.into(), &1.into()), "{told}");
+    assert!(told["not_checked"].to_string().contains("torn-20261122T090000Z: what a start had set aside"), "{told}");
+    let mut command = program(&["audit", "verify", "-"]);
+    command.stdin(fs::File::open(folder.path("audit.jsonl")).unwrap());
+    let piped = command.current_dir(folder.path("")).output().unwrap();
+    assert!(piped.status.success() && piped.stdout.starts_with(b"in order: records 0 to 4 "), "{piped:?}");
+    fs::write(folder.path("audit.jsonl.2.gz"), [0x1f, 0x8b, 8, 0]).unwrap();
+    let gz = audit(&folder, &["verify", "audit.jsonl.2.gz"]).expect(64);
+    assert!(gz.stderr.contains("is compressed") && gz.stderr.contains("zcat audit.jsonl.2.gz |"), "{gz:?}");
+    // As standard output has it.
+    let note = serde_json::json!({ "type": "checkpoint", "note": log.notes().strip_suffix('\n').unwrap() });
+    folder.write("stdout.jsonl", &format!("{}{note}\n", log.text()));
+    let inline = object(&audit(&folder, &["verify", "stdout.jsonl", "--json"]).expect(0));
+    assert_eq!(inline["checkpoints"]["agreed"], 1, "{inline}");
+    audit(&folder, &["show", "stdout.jsonl"]).expect(0);
+    folder.write("empty.jsonl", "");
+    assert!(audit(&folder, &["verify", "empty.jsonl"]).expect(2).stdout.contains("there is no record at all"));
 }
 
 #[test]

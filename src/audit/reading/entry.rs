@@ -26,6 +26,8 @@ pub enum Entry {
     Opened {
         /// The name of the log.
         log: String,
+        /// When.
+        time: Option<Timestamp>,
         /// The tree before this record.
         tree: TreeSeen,
     },
@@ -140,6 +142,8 @@ pub struct UpstreamRead {
 #[derive(Deserialize)]
 struct OpenedMembers {
     log: String,
+    #[serde(default)]
+    time: Option<Timestamp>,
     tree: TreeSeen,
 }
 
@@ -167,8 +171,8 @@ impl Entry {
         let line = sealed.line();
         Ok(match Kind::of(sealed)? {
             Kind::Opened => {
-                let OpenedMembers { log, tree } = members(line)?;
-                Self::Opened { log, tree }
+                let OpenedMembers { log, time, tree } = members(line)?;
+                Self::Opened { log, time, tree }
             }
             Kind::Intent => Self::Intent(members(line)?),
             Kind::Outcome => Self::Outcome(members(line)?, members(line)?),

@@ -2,13 +2,13 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::audit::reading::Lines;
+use crate::audit::reading::{Beginning, Lines};
 use crate::audit::verify::{Finding, Log, Notes, in_order};
 use crate::audit::{Sink, Verifier};
 use crate::cli::problems;
@@ -22,11 +22,13 @@ const BUFFER: usize = 256 * 1024;
 /// What takes longer is told how far it is.
 const QUIET: Duration = Duration::from_secs(2);
 const LARGEST_KEY: u64 = 64 * 1024;
+/// What a file begins with that gzip wrote (RFC 1952 section 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Which log.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct LogArgs {
-    /// The files of the log; rotated ones too, in any order
+    /// The files of the log, rotated ones too, in any order; `-` is standard input
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The configuration file, which names the log if no FILE does
@@ -96,10 +98,10 @@ impl LogArgs {
         Ok(self.config.as_deref().map(Config::load).transpose()?)
     }
 
-    /// The files that are named, or the one that `config` names.
+    /// The files that are named, or the one that `config` names. Those beside a log that are none are left out.
     pub(super) fn paths(&self, config: Option<&Config>) -> Result<Vec<PathBuf>, Problem> {
         if !self.files.is_empty() {
-            return Ok(self.files.clone());
+            return Ok(self.named(|beside| beside.is_none()));
         }
         let sink = config.and_then(|config| config.audit.sink.as_ref());
         let file = sink.and_then(Sink::file).cloned().ok_or_else(|| {
@@ -108,6 +110,65 @@ impl LogArgs {
         })?;
         Ok(vec![file])
     }
+
+    fn named(&self, wanted: impl Fn(Option<Beside>) -> bool) -> Vec<PathBuf> {
+        self.files.iter().filter(|path| wanted(Beside::of(path))).cloned().collect()
+    }
+
+    /// Files that are named and hold what a start had set aside: no log.
+    pub(super) fn set_aside(&self) -> Vec<PathBuf> {
+        self.named(|beside| beside == Some(Beside::SetAside))
+    }
+
+    /// As [`Self::paths`]; with the one that `config` names come those in its folder into which it was rotated.
+    pub(super) fn with_rotated(&self, config: &Config) -> Result<Vec<PathBuf>, Problem> {
+        let mut paths = self.paths(Some(config))?;
+        if let ([file], true) = (paths.as_slice(), self.files.is_empty()) {
+            let rotated = rotated(file).map_err(|why| unread(file, &why))?;
+            paths.extend(rotated);
+        }
+        Ok(paths)
+    }
+}
+
+/// What stands beside a log and has its name with an ending, so that a shell's `audit.jsonl*` names it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    Checkpoints,
+    SetAside,
+}
+
+impl Beside {
+    fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy();
+        if name.contains(".checkpoints") {
+            Some(Self::Checkpoints)
+        } else {
+            name.contains(".torn-").then_some(Self::SetAside)
+        }
+    }
+}
+
+/// The files in the folder of `file` whose names begin as its does, and that begin with a record.
+fn rotated(file: &Path) -> io::Result<Vec<PathBuf>> {
+    let own = file.file_name().unwrap_or_default().to_string_lossy();
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut rotated = Vec::new();
+    for entry in folder.read_dir()? {
+        let name = entry?.file_name();
+        let path = file.with_file_name(&name);
+        let is_named_so = name.to_string_lossy().strip_prefix(&*own).is_some_and(|rest| !rest.is_empty());
+        if is_named_so && Beside::of(&path).is_none() && begins_with_a_record(&path) {
+            rotated.push(path);
+        }
+    }
+    Ok(rotated)
+}
+
+/// One that cannot be read is told by the records that are then missing.
+fn begins_with_a_record(path: &Path) -> bool {
+    let beginning = open_regular(path).and_then(|(file, _)| Lines::new(BufReader::new(file)).beginning());
+    matches!(beginning, Ok(Beginning::Record(_)))
 }
 
 /// The log in `paths`, in its order.
@@ -115,13 +176,32 @@ pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<Opened>, Problem> {
     let progress = Rc::new(Progress::default());
     let mut logs = Vec::new();
     for path in paths {
-        let (file, metadata) = open_regular(path).map_err(|why| unread(path, &why))?;
-        progress.of.set(progress.of.get() + metadata.len());
-        let watched = Watched { file, progress: Rc::clone(&progress) };
-        let lines = Lines::new(BufReader::with_capacity(BUFFER, watched));
+        let (source, size) = source(path).map_err(|why| unread(path, &why))?;
+        progress.of.set(progress.of.get() + size);
+        let watched = Watched { source, progress: Rc::clone(&progress) };
+        let mut reader = BufReader::with_capacity(BUFFER, watched);
+        if reader.fill_buf().map_err(|why| unread(path, &why))?.starts_with(&GZIP) {
+            return Err(compressed(path));
+        }
+        let lines = Lines::new(reader);
         logs.push(Log { name: path.display().to_string(), lines });
     }
     Ok(in_order(logs)?)
+}
+
+/// A file, or standard input, whose size is not known.
+fn source(path: &Path) -> io::Result<(Source, u64)> {
+    if path == Path::new("-") {
+        return Ok((Source::Input(io::stdin().lock()), 0));
+    }
+    open_regular(path).map(|(file, metadata)| (Source::File(file), metadata.len()))
+}
+
+fn compressed(path: &Path) -> Problem {
+    let path = path.display();
+    Mistake::new(path.to_string(), "is compressed")
+        .hint(format!("unpack it first: `zcat {path} | ci-gateway audit verify -`"))
+        .into()
 }
 
 fn unread(path: &Path, why: &io::Error) -> Problem {
@@ -140,14 +220,22 @@ pub(super) struct Checkpoints {
 
 impl CheckpointArgs {
     /// Reads those of the log in `paths`; `config` may say where they stand.
-    pub(super) fn read(&self, paths: &[PathBuf], config: Option<&Config>) -> Result<Checkpoints, Problem> {
+    pub(super) fn read(
+        &self,
+        log: &LogArgs,
+        paths: &[PathBuf],
+        config: Option<&Config>,
+    ) -> Result<Checkpoints, Problem> {
         let verifiers = self.public_key.iter().map(|key| verifier(key)).collect::<Result<_, _>>()?;
         let configured = config.and_then(|config| config.audit.checkpoints.file.clone());
-        let files = match (self.checkpoints.as_slice(), configured) {
+        let mut files = match (self.checkpoints.as_slice(), configured) {
             ([], Some(configured)) => vec![configured],
             ([], None) => beside(paths),
             (named, _) => named.to_vec(),
         };
+        files.extend(log.named(|beside| beside == Some(Beside::Checkpoints)));
+        files.sort();
+        files.dedup();
         let (mut notes, mut findings) = (Notes::signed_with(verifiers), Vec::new());
         for path in &files {
             let (file, _) = open_regular(path).map_err(|why| unread(path, &why))?;
@@ -188,16 +276,25 @@ struct Progress {
     told: Cell<Option<Instant>>,
 }
 
+#[derive(Debug)]
+enum Source {
+    File(File),
+    Input(io::StdinLock<'static>),
+}
+
 /// A file that tells on the terminal how far it is, if it takes long.
 #[derive(Debug)]
 pub(super) struct Watched {
-    file: File,
+    source: Source,
     progress: Rc<Progress>,
 }
 
 impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
+        let read = match &mut self.source {
+            Source::File(file) => file.read(buffer)?,
+            Source::Input(input) => input.read(buffer)?,
+        };
         self.progress.went_on(read as u64);
         Ok(read)
     }

@@ -45,7 +45,7 @@ type Refused = (Status, String);
 fn proved(args: &ProveArgs) -> Result<Result<Value, Refused>, Problem> {
     let config = args.log.config()?;
     let paths = args.log.paths(config.as_ref())?;
-    let checkpoints = args.checkpoints.read(&paths, config.as_ref())?;
+    let checkpoints = args.checkpoints.read(&args.log, &paths, config.as_ref())?;
     let newest = checkpoints.notes.last().cloned().ok_or_else(|| {
         Mistake::new("command line", "there is no checkpoint to prove anything against")
             .hint("name the file of checkpoints with `--checkpoints`")

@@ -1,8 +1,8 @@
 //! `ci-gateway audit reconcile`: what became of the calls of which the log does not say it.
 
+mod changes;
 mod question;
 
-use std::collections::HashMap;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use crate::cli::problems;
 use crate::cli::status::Status;
 use crate::config::Config;
 use crate::domain::{Action, Bucket, Mistake, Outcome, Region, Verb};
+use changes::Changes;
 use question::{Inquirer, Said};
 
 /// List the calls of which it is not known whether they took effect, and ask Cloud Infinite what is so now.
@@ -47,7 +48,7 @@ pub(super) async fn run(args: ReconcileArgs) -> ExitCode {
             let text = if args.json {
                 calls.iter().map(|call| format!("{}\n", call.as_json())).collect()
             } else {
-                for_people(&calls, Paper::new())
+                for_people(&calls, mistakes.is_empty(), Paper::new())
             };
             let printed = print(&text, status);
             if !mistakes.is_empty() {
@@ -61,10 +62,12 @@ pub(super) async fn run(args: ReconcileArgs) -> ExitCode {
 
 /// A create or a delete that may have taken effect, and what is so now.
 struct OpenCall {
+    /// Which of all calls it is.
+    number: usize,
     request: Request,
     action: Action,
     place: Place,
-    /// Whether a later call of the log changed the same: then what is so now says nothing about this one.
+    /// Whether a later call changed the same, or may have: then what is so now says nothing about this one.
     overtaken: bool,
     said: Option<Said>,
 }
@@ -100,34 +103,39 @@ fn open_calls(
     since: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(Vec<OpenCall>, Vec<Mistake>), Problem> {
-    let running_since = now.checked_sub(config.server.request_timeout).unwrap_or(Timestamp::MIN);
-    let (mut calls, mut changed) = (Vec::new(), HashMap::new());
-    let mistakes = each_request(
-        &mut open(&log.paths(Some(config))?)?,
+    let patience = config.server.request_timeout;
+    let running_since = now.checked_sub(patience).unwrap_or(Timestamp::MIN);
+    let (mut calls, mut changes, mut number) = (Vec::new(), Changes::default(), 0);
+    let read = each_request(
+        &mut open(&log.with_rotated(config)?)?,
         |asked| !asked.validate_only,
         |request| {
-            let Some((action, place)) = changes(&request.asked) else { return };
-            match request.answered.as_ref().map(|answered| answered.outcome.as_str()) {
-                Some(outcome) if outcome == Outcome::Applied.as_str() => {
-                    changed.insert((action.service(), place), request.asked.time);
-                }
-                Some(outcome) if outcome != Outcome::Unknown.as_str() => {}
-                None if request.time() > running_since => {}
-                Some(_) | None if since.is_some_and(|since| request.time() < since) => {}
-                Some(_) | None => calls.push(OpenCall { request, action, place, overtaken: false, said: None }),
+            let Some((action, place)) = changes_what(&request.asked) else { return };
+            let (outcome, until) = match &request.answered {
+                Some(answered) => (Some(answered.outcome.as_str()), request.asked.time),
+                None => (None, request.time().checked_add(patience).unwrap_or(Timestamp::MAX)),
+            };
+            if [Outcome::NotSent, Outcome::Rejected].iter().any(|not| Some(not.as_str()) == outcome) {
+                return;
+            }
+            number += 1;
+            changes.add(action.service(), place.clone(), until, number);
+            let is_known = outcome == Some(Outcome::Applied.as_str());
+            let is_running = outcome.is_none() && request.time() > running_since;
+            if !is_known && !is_running && since.is_none_or(|since| request.time() >= since) {
+                calls.push(OpenCall { number, request, action, place, overtaken: false, said: None });
             }
         },
     )?;
     for call in &mut calls {
-        let later = changed.get(&(call.action.service(), call.place.clone()));
-        call.overtaken = later.is_some_and(|later| *later > call.request.asked.time);
+        call.overtaken = changes.overtook(call.action.service(), &call.place, call.request.time(), call.number);
     }
     calls.sort_by_key(|call| call.request.time());
-    Ok((calls, mistakes))
+    Ok((calls, read.complaints(since)))
 }
 
 /// What it would have changed; a call that reads, or that no gateway can have made, changes nothing.
-fn changes(asked: &Asked) -> Option<(Action, Place)> {
+fn changes_what(asked: &Asked) -> Option<(Action, Place)> {
     let action: Action = asked.action.parse().ok().filter(|action: &Action| action.verb() != Verb::Describe)?;
     Some((action, Place { bucket: asked.bucket.parse().ok()?, region: asked.region.parse().ok()? }))
 }
@@ -138,10 +146,12 @@ impl OpenCall {
         match (&self.said, self.action.verb()) {
             (None, _) => "not asked",
             (Some(Said::CannotTell(_)), _) => "cannot tell",
-            (Some(Said::Enabled(_) | Said::NotEnabled), _) if self.overtaken => "overtaken by a later call",
+            (Some(Said::Enabled(_) | Said::NotEnabled), _) if self.overtaken => {
+                "cannot tell: a later call may have changed it"
+            }
             (Some(Said::Enabled(_)), Verb::Create) | (Some(Said::NotEnabled), Verb::Delete) => "apparently applied",
             (Some(Said::NotEnabled), Verb::Create) | (Some(Said::Enabled(_)), Verb::Delete) => "apparently not applied",
-            // Reading changes nothing; `changes` takes no such call.
+            // Reading changes nothing; `changes_what` takes no such call.
             (Some(Said::Enabled(_) | Said::NotEnabled), Verb::Describe) => "nothing to apply",
         }
     }
@@ -178,7 +188,10 @@ impl OpenCall {
     }
 }
 
-fn for_people(calls: &[OpenCall], paper: Paper) -> String {
+fn for_people(calls: &[OpenCall], all_read: bool, paper: Paper) -> String {
+    if calls.is_empty() && !all_read {
+        return "nothing to reconcile in what could be read; see below for what could not\n".to_owned();
+    }
     if calls.is_empty() {
         return "nothing to reconcile: every create and delete has an outcome that is known\n".to_owned();
     }

@@ -87,30 +87,76 @@ impl BadLines {
     }
 }
 
-/// Gives every request in `logs` that `wanted` takes to `each`, ended ones first; lines that cannot be read are returned.
+/// What stood in the way of telling all.
+pub(super) struct ReadThrough {
+    /// Lines that cannot be read.
+    pub(super) bad_lines: Vec<Mistake>,
+    /// When the first record was written, if it is not the first of the log, and its number.
+    begins: Option<(u64, Option<Timestamp>)>,
+    /// Numbers of records that stand in no file, between those that do.
+    gaps: Vec<(u64, u64)>,
+}
+
+impl ReadThrough {
+    /// What a command must say that claims to know all requests, or all since then.
+    pub(super) fn complaints(self, since: Option<Timestamp>) -> Vec<Mistake> {
+        let reaches = |at: Option<Timestamp>| since.is_some_and(|since| at.is_some_and(|at| at <= since));
+        let begins = self.begins.filter(|(seq, at)| *seq > 0 && !reaches(*at)).map(|(seq, _)| (0, seq - 1));
+        let missing = begins.into_iter().chain(self.gaps).map(|(from, to)| {
+            Mistake::new(
+                "the log",
+                format!("records {from} to {to} were not looked at: they stand in no file that was read"),
+            )
+            .hint("name all files of the log, unpacked; or, if only the beginning is gone, say `--since`")
+        });
+        self.bad_lines.into_iter().chain(missing).collect()
+    }
+
+    /// Record `seq` was read, and not `expected`.
+    fn note(&mut self, expected: Option<u64>, seq: u64, entry: &Entry) {
+        match (expected, entry) {
+            (Some(expected), _) if seq > expected => self.gaps.push((expected, seq - 1)),
+            (None, Entry::Opened { time, .. }) => self.begins = Some((seq, *time)),
+            (None, Entry::Intent(asked) | Entry::Outcome(asked, _)) => self.begins = Some((seq, Some(asked.time))),
+            (None, Entry::Checkpoint { .. } | Entry::Recovered { .. }) => self.begins = Some((seq, None)),
+            (Some(_), _) => {}
+        }
+    }
+}
+
+/// Gives every request in `logs` that `wanted` takes to `each`, ended ones first, and returns what it could not tell.
 pub(super) fn each_request<R: BufRead>(
     logs: &mut [Log<R>],
     wanted: impl Fn(&Asked) -> bool,
     mut each: impl FnMut(Request),
-) -> Result<Vec<Mistake>, Problem> {
-    let (mut requests, mut bad_lines) = (Requests::default(), BadLines::default());
+) -> Result<ReadThrough, Problem> {
+    let (mut requests, mut bad_lines, mut expected) = (Requests::default(), BadLines::default(), None);
+    let mut through = ReadThrough { bad_lines: Vec::new(), begins: None, gaps: Vec::new() };
     for log in logs {
         loop {
             let line = log.lines.advance().map_err(|why| Unread { name: log.name.clone(), why })?;
             let Some(line) = line else { break };
-            let entry = line.sealed().and_then(|sealed| Ok((sealed.seq(), Entry::read(&sealed)?)));
-            match entry {
+            let read = line.sealed().and_then(|sealed| Ok((sealed.seq(), Entry::read(&sealed)?)));
+            if let Ok((seq, entry)) = &read {
+                through.note(expected, *seq, entry);
+                expected = Some(*seq + 1);
+            }
+            match read {
                 Ok((seq, entry)) if is_wanted(&entry, &wanted) => {
                     requests.take(seq, entry).into_iter().for_each(&mut each);
                 }
                 Ok(_) => {}
                 Err(_) if line.note().is_some() => {}
-                Err(bad) => bad_lines.add(&log.name, line.number(), &bad),
+                Err(bad) => {
+                    bad_lines.add(&log.name, line.number(), &bad);
+                    // It is told already, and need not be told as missing.
+                    expected = expected.map(|seq| seq + 1);
+                }
             }
         }
     }
     requests.unanswered().for_each(each);
-    Ok(bad_lines.finish())
+    Ok(ReadThrough { bad_lines: bad_lines.finish(), ..through })
 }
 
 fn is_wanted(entry: &Entry, wanted: impl Fn(&Asked) -> bool) -> bool {

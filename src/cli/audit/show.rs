@@ -77,9 +77,12 @@ pub(super) fn run(args: &ShowArgs) -> ExitCode {
 
 fn shown(args: &ShowArgs, now: Timestamp) -> Result<(String, Vec<Mistake>), Problem> {
     let filter = Filter::of(args, now)?;
-    let paths = args.log.paths(args.log.config()?.as_ref())?;
+    let paths = match args.log.config()? {
+        Some(config) => args.log.with_rotated(&config)?,
+        None => args.log.paths(None)?,
+    };
     let mut rows = Vec::new();
-    let mistakes = each_request(
+    let read = each_request(
         &mut open(&paths)?,
         |asked| filter.takes(asked),
         |request| {
@@ -97,7 +100,27 @@ fn shown(args: &ShowArgs, now: Timestamp) -> Result<(String, Vec<Mistake>), Prob
     } else {
         for_people(&rows, Paper::new(), width())
     };
-    Ok((text, mistakes))
+    Ok((text, read.bad_lines))
+}
+
+impl ShowArgs {
+    /// That the filters leave anything to show at all.
+    fn can_be_met(&self, now: Timestamp) -> Result<(), Mistake> {
+        for (option, text) in [("--caller", &self.caller), ("--request-id", &self.request_id)] {
+            if text.as_deref() == Some("") {
+                return Err(Mistake::new(option, "is empty, and no record is without it"));
+            }
+        }
+        if self.limit == Some(0) {
+            return Err(Mistake::new("--limit", "0 shows nothing").hint("leave it out to show all"));
+        }
+        match (self.since, self.until) {
+            (Some(since), Some(until)) if since.from(now) >= until.from(now) => {
+                Err(Mistake::new("--until", "is not after `--since`: nothing lies between"))
+            }
+            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
+    }
 }
 
 /// Which requests are wanted.
@@ -110,6 +133,7 @@ struct Filter<'a> {
 impl<'a> Filter<'a> {
     /// What no record can say is a mistake, not an empty answer.
     fn of(args: &'a ShowArgs, now: Timestamp) -> Result<Self, Mistake> {
+        args.can_be_met(now)?;
         if let Some(action) = &args.action
             && Action::all().all(|known| known.as_str() != action)
         {

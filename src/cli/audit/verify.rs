@@ -48,11 +48,13 @@ struct Judged {
 fn judged(args: &VerifyArgs) -> Result<Judged, Problem> {
     let config = args.log.config()?;
     let paths = args.log.paths(config.as_ref())?;
-    let Checkpoints { notes, findings, files } = args.checkpoints.read(&paths, config.as_ref())?;
+    let Checkpoints { notes, findings, files } = args.checkpoints.read(&args.log, &paths, config.as_ref())?;
     let verified = notes.are_verified();
     let mut logs = open(&paths)?;
     let verdict = verify(&mut logs, notes, None)?;
     let mut unchecked = not_gone_by(&verdict.notes);
+    let set_aside = args.log.set_aside();
+    unchecked.extend(set_aside.iter().map(|path| format!("{}: what a start had set aside", path.display())));
     unchecked.extend(not_seen(&verdict.seen, files.len(), verified, verdict.finding.is_some()));
     let findings = verdict.finding.into_iter().chain(findings).collect();
     Ok(Judged { files: paths.len(), seen: verdict.seen, verified, findings, unchecked })
