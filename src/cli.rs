@@ -34,6 +34,7 @@ use clap::{Parser, Subcommand};
 
 pub use gateway::{Gateway, StartError};
 
+use crate::telemetry::flush_log;
 use status::Status;
 
 /// Holds the Tencent Cloud keys so that nobody else has to: policy-checked, signed calls to Cloud Infinite.
@@ -98,9 +99,20 @@ fn run(command: Command) -> ExitCode {
 }
 
 fn on_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
+    // Dropped after the runtime, with which the last of those end who log: so it is the audit that tells what it lost.
+    let _last_lines = LastLines;
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work),
         Err(why) => status::complain(Status::Failure, format_args!("the runtime cannot start: {why}")),
+    }
+}
+
+/// Waits for the log when it goes, also in a panic.
+struct LastLines;
+
+impl Drop for LastLines {
+    fn drop(&mut self) {
+        flush_log();
     }
 }
 

@@ -91,18 +91,13 @@ impl Addresses {
 pub(super) async fn run(args: DevArgs) -> ExitCode {
     let addresses = args.addresses();
     if let Some((flag, address)) = addresses.beyond_loopback() {
-        let flag = flag.as_str();
-        return complain(
-            Status::BadUsage,
-            format_args!(
-                "`{flag} {address}` is not on loopback, which `dev` never leaves: give an address such as 127.0.0.1:0, \
-                 or run `ci-gateway serve` with a configuration of your own"
-            ),
-        );
+        return refused(flag, address);
     }
     // A person watches: only what goes wrong is worth a line, unless more is asked for.
     let filter = config::log_filter();
-    start_logging(LogFormat::Text, Some(filter.as_deref().unwrap_or("warn")), show::colour());
+    if let Err(why) = start_logging(LogFormat::Text, Some(filter.as_deref().unwrap_or("warn")), show::colour()) {
+        return complain(Status::Failure, format_args!("the thread of the log cannot be started: {why}"));
+    }
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(why) => return complain(Status::Failure, format_args!("signals cannot be received: {why}")),
@@ -127,6 +122,17 @@ pub(super) async fn run(args: DevArgs) -> ExitCode {
     }
     world.stop().await;
     if fine { Status::Fine.into() } else { Status::Failure.into() }
+}
+
+fn refused(flag: Flag, address: SocketAddr) -> ExitCode {
+    let flag = flag.as_str();
+    complain(
+        Status::BadUsage,
+        format_args!(
+            "`{flag} {address}` is not on loopback, which `dev` never leaves: give an address such as 127.0.0.1:0, \
+             or run `ci-gateway serve` with a configuration of your own"
+        ),
+    )
 }
 
 fn failed_to_start(why: &world::CannotStart, addresses: Addresses) -> ExitCode {

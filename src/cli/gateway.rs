@@ -25,7 +25,7 @@ use crate::credentials::Credentials;
 use crate::domain::{Mistake, Mistakes};
 use crate::policy::Policy;
 use crate::server::{Connections, Drain, Ended, ListenError, Listener, serve};
-use crate::telemetry::{AuditSeen, KeySetSeen, Metrics};
+use crate::telemetry::{AuditSeen, KeySetSeen, Metrics, dropped_log_lines};
 use crate::upstream::Upstream;
 
 /// How long the admin listener may take to end once the business listener has.
@@ -271,6 +271,7 @@ fn hooks(shared: &Arc<Shared>, reload: &Arc<Reload>, listeners: [(&'static str, 
             let snapshot = shared.snapshot();
             metrics.show_accounts(&snapshot.credentials.states(Timestamp::now(), snapshot.signature_lifetime));
             metrics.show_audit(&audit_seen(shared.audit()));
+            metrics.show_dropped_log_lines(dropped_log_lines());
             metrics.show_key_sets(&snapshot.authenticator.key_sets().into_iter().map(seen).collect::<Vec<_>>());
         }),
     }

@@ -32,7 +32,9 @@ pub(super) async fn run(args: ServeArgs) -> ExitCode {
         Err(broken) => return complain(Status::BadUsage, all_mistakes(broken)),
     };
     let colour = io::stderr().is_terminal() && !config::no_colour();
-    start_logging(config.log_format, config::log_filter().as_deref(), colour);
+    if let Err(why) = start_logging(config.log_format, config::log_filter().as_deref(), colour) {
+        return complain(Status::Failure, format_args!("the thread of the log cannot be started: {why}"));
+    }
     harden();
     // Before the listeners are open: who sees a port may send a signal at once.
     let signals = match Signals::listen() {

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::telemetry::flush_log;
+
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
@@ -30,6 +32,8 @@ impl From<Status> for ExitCode {
 
 /// Says on standard error what is wrong, a line for each line of `what`, and gives the status.
 pub(super) fn complain(status: Status, what: impl Display) -> ExitCode {
+    // What is logged stands before what it leads to.
+    flush_log();
     let mut stderr = std::io::stderr().lock();
     for line in what.to_string().lines() {
         // If standard error is gone, the exit status is all that is left to tell.

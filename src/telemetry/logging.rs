@@ -3,12 +3,16 @@
 //! Never logged: keys, tokens, signatures, `Authorization` or any other header's value, bodies, the text of an
 //! unverified token.
 
+use std::io;
+
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+use super::lines::Lines;
 
 /// The shape of the log lines on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +23,38 @@ pub enum LogFormat {
     Text,
 }
 
+/// Of the whole process, as its standard error is.
+static LINES: Lines = Lines::new();
+
 /// Libraries that write frames or header values at their finest levels; nobody's filter opens them.
 const CAPPED: [&str; 6] = ["hyper", "hyper_util", "h2", "rustls", "tokio_rustls", "hyper_rustls"];
 
 /// Sends events of this process to standard error: from `info` up, or as `filter` says (`RUST_LOG`'s language);
 /// `colour` is for lines for people on a terminal.
 ///
+/// Who logs never waits: a thread of its own writes the lines, and what standard error does not take in time is
+/// dropped and counted ([`dropped_log_lines`]). The end of the process has to wait for that thread: [`flush_log`].
+///
 /// Only the first call in a process has an effect, so that tests in one process do not quarrel.
-pub fn start_logging(format: LogFormat, filter: Option<&str>, colour: bool) {
-    let _already_started = subscriber(format, filter, colour, std::io::stderr).try_init();
+///
+/// # Errors
+/// The thread cannot be started.
+pub fn start_logging(format: LogFormat, filter: Option<&str>, colour: bool) -> io::Result<()> {
+    match subscriber(format, filter, colour, || &LINES).try_init() {
+        Ok(()) => LINES.start(io::stderr()),
+        Err(_already_started) => Ok(()),
+    }
+}
+
+/// Returns when standard error has all lines that were logged, or after two seconds; at once if there are none.
+pub fn flush_log() {
+    LINES.flush();
+}
+
+/// How many log lines of this process were dropped.
+#[must_use]
+pub fn dropped_log_lines() -> u64 {
+    LINES.dropped()
 }
 
 fn subscriber<W>(format: LogFormat, filter: Option<&str>, colour: bool, writer: W) -> impl Subscriber + Send + Sync
@@ -55,7 +82,6 @@ fn is_within_cap(metadata: &Metadata<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
     use std::sync::{Arc, Mutex};
 
     use super::*;

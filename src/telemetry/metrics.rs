@@ -174,6 +174,8 @@ metrics! {
         audit_free_bytes: IntGaugeVec = "audit_free_bytes" &[];
         #[doc = " 1 when requests can be recorded."]
         audit_usable: IntGauge = "audit_usable" ();
+        #[doc = " Log lines that standard error did not take in time."]
+        log_lines_dropped: IntCounter = "log_lines_dropped_total" ();
         #[doc = " Panics that became a 500: each is a bug, alert on any."]
         panics: IntCounter = "panics_total" ();
         #[doc = " 1 when every account has usable keys."]
@@ -314,6 +316,13 @@ impl Metrics {
     pub fn reloaded(&self, success: bool) {
         self.config_reloads.with_label_values(&[if success { "ok" } else { "failed" }]).inc();
         self.config_last_reload_success.set(i64::from(success));
+    }
+
+    /// Shows how many log lines were dropped since the process began.
+    pub fn show_dropped_log_lines(&self, count: u64) {
+        // The lock guards no data that a panic could leave half-changed.
+        let _alone = self.showing.lock();
+        follow(&self.log_lines_dropped, count);
     }
 
     /// Shows what a listener counted by itself since the process began.

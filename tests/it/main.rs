@@ -41,6 +41,7 @@ mod drain;
 mod https;
 mod key;
 mod keys_rotation;
+mod log;
 mod memory;
 mod mtls;
 mod policy;

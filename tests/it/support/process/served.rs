@@ -48,6 +48,11 @@ impl Served {
             (line["message"] == "serving").then_some(line)
         });
         let Some(serving) = serving else { panic!("it does not serve: {:#?}", process.ended()) };
+        Self::at(process, &serving)
+    }
+
+    /// One that has said `serving` in its log.
+    pub(crate) fn at(process: Process, serving: &Value) -> Self {
         let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
         let (address, admin) = (address("listen"), address("admin"));
         Self { process, address, admin }
