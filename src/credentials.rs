@@ -24,8 +24,8 @@ pub use plain_file::{open_regular, read_file, read_text};
 pub use secret_file::read_secret_file;
 pub use source::{
     Asked, AssumeRoleSettings, BaseSettings, CommandSettings, CvmRoleSettings, FileSettings, InvalidAddress,
-    InvalidRole, Issued, MetadataUrl, RoleArn, SessionName, Source, SourceSettings, StsUrl, WebIdentitySettings,
-    environment_keys, file_keys,
+    InvalidRole, Issued, MetadataUrl, RoleArn, RoleName, SessionName, Source, SourceSettings, StsUrl,
+    WebIdentitySettings, environment_keys, file_keys,
 };
 pub use stack::wipe_the_stack;
 pub use state::{AccountState, GenerationState, Missing};

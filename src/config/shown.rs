@@ -9,7 +9,7 @@ use super::values::OFF;
 use super::{Ci, Config};
 use crate::audit::{self, OnFailure, Sink};
 use crate::auth::{IssuerSettings, KeySource, Profile};
-use crate::credentials::{self, BaseSettings, SourceSettings};
+use crate::credentials::{self, BaseSettings, RoleName, SourceSettings};
 use crate::domain::AppId;
 use crate::server::TlsSettings;
 use crate::telemetry::LogFormat;
@@ -122,7 +122,9 @@ fn source(settings: &SourceSettings) -> Value {
         SourceSettings::File(file) => {
             json!({ "source": word, "file": path(&file.path), "previous_file": file.previous.as_deref().map(path) })
         }
-        SourceSettings::CvmRole(role) => json!({ "source": word, "role_name": role.role_name }),
+        SourceSettings::CvmRole(role) => {
+            json!({ "source": word, "role_name": role.role_name.as_ref().map(RoleName::as_str) })
+        }
         SourceSettings::AssumeRole(role) => json!({
             "source": word,
             "base": match &role.base {

@@ -25,7 +25,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use address::{InvalidAddress, MetadataUrl, StsUrl};
-pub use role::{InvalidRole, RoleArn, SessionName};
+pub use role::{InvalidRole, RoleArn, RoleName, SessionName};
 
 use super::Keys;
 use crate::domain::{Mistake, Region};
@@ -146,7 +146,7 @@ pub struct FileSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CvmRoleSettings {
     /// Which role; `None` for the one that the machine has.
-    pub role_name: Option<String>,
+    pub role_name: Option<RoleName>,
     /// Where the service is; `None` for Tencent's, `http://metadata.tencentyun.com`.
     pub endpoint: Option<MetadataUrl>,
 }

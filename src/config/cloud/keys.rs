@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::config::files::NamedFile;
 use crate::config::reader::Table;
 use crate::config::units::minutes;
-use crate::config::values::{Wrong, not_empty, parse};
+use crate::config::values::{Wrong, parse};
 use crate::credentials::{
     AccountSettings, AssumeRoleSettings, BaseSettings, CommandSettings, CvmRoleSettings, DefaultSettings, FileSettings,
     SessionName, Settings, SourceSettings, WebIdentitySettings,
@@ -167,16 +167,9 @@ fn key_file(table: &Table<'_>, key: &str) -> Option<PathBuf> {
 }
 
 fn cvm_role(table: &Table<'_>) -> Option<CvmRoleSettings> {
-    let role_name = or_default(table, "role_name", table.with("role_name", role_name).map(Some), None);
+    let role_name = or_default(table, "role_name", table.parsed("role_name").map(Some), None);
     let endpoint = address(table, "metadata_endpoint");
     Some(CvmRoleSettings { role_name: role_name?, endpoint: endpoint? })
-}
-
-/// It becomes part of a path.
-fn role_name(text: &str) -> Result<String, Wrong> {
-    let fits = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
-    let wrong = || Wrong::new("is no name of a role", "write letters, digits and `_+=,.@-`");
-    not_empty(text).and_then(|text| fits.then_some(text).ok_or_else(wrong))
 }
 
 fn base_kind(table: &Table<'_>) -> Option<Kind> {

@@ -173,6 +173,8 @@ fn a_source_of_keys_needs_its_own_keys_and_no_others() {
         ),
         ("source = 'web_identity'\nsts_endpoint = 'https://evil.test'", 3, "cannot be used", "tencentcloudapi.com"),
         ("source = 'cvm_role'\nmetadata_endpoint = 'http://10.0.0.1'", 3, "cannot be used", "169.254.0.0/16"),
+        ("source = 'cvm_role'\nrole_name = '..'", 3, "role_name` is `..`", "not dots alone"),
+        ("source = 'cvm_role'\nrole_name = 'a/b'", 3, "role_name` is `a/b`", "letters, digits"),
         ("source = 'command'\ncommand = []", 3, "names no program", "first"),
         ("source = 'command'\ncommand = ['x']\ncommand_timeout = '2m'", 4, "is `2m`", "to `1m`"),
         ("source = 'command'\ncommand = ['x']\nfile = 'y'", 4, "is set, and source is `command`", "source = \"file\""),

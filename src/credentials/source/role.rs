@@ -14,6 +14,19 @@ pub struct RoleArn(Box<str>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionName(Box<str>);
 
+/// The name of a role: 1 to 128 of letters, digits and `_+=,.@-` (`CreateRole`, parameter `RoleName`), which need no escape in
+/// a path; not of dots alone, which would leave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleName(Box<str>);
+
+impl RoleName {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl RoleArn {
     /// The text.
     #[must_use]
@@ -45,22 +58,40 @@ impl FromStr for RoleArn {
     }
 }
 
+impl FromStr for RoleName {
+    type Err = InvalidRole;
+
+    /// # Errors
+    /// [`InvalidRole`] shows the form.
+    fn from_str(text: &str) -> Result<Self, InvalidRole> {
+        let is_dots = text.bytes().all(|byte| byte == b'.');
+        if is_word(text, 1) && !is_dots { Ok(Self(text.into())) } else { Err(InvalidRole::Name) }
+    }
+}
+
 impl FromStr for SessionName {
     type Err = InvalidRole;
 
     /// # Errors
     /// [`InvalidRole`] shows the form.
     fn from_str(text: &str) -> Result<Self, InvalidRole> {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-        if (2..=128).contains(&text.len()) && text.bytes().all(fits) {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidRole::Session)
-        }
+        if is_word(text, 2) { Ok(Self(text.into())) } else { Err(InvalidRole::Session) }
     }
 }
 
+/// What CAM takes for a name, of so many characters at least.
+fn is_word(text: &str, shortest: usize) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+    (shortest..=128).contains(&text.len()) && text.bytes().all(fits)
+}
+
 impl fmt::Display for RoleArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for RoleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -72,6 +103,9 @@ pub enum InvalidRole {
     /// Not of the form of a role.
     #[error("write a role as CAM shows it, `qcs::cam::uin/<uin>:roleName/<name>`")]
     Arn,
+    /// Not of the form of a role's name.
+    #[error("write 1 to 128 letters, digits and `_+=,.@-`, not dots alone")]
+    Name,
     /// Not of the form of a session's name.
     #[error("write 2 to 128 letters, digits and `_+=,.@-`")]
     Session,
@@ -90,6 +124,16 @@ mod tests {
             ["", "ci-gateway", "qcs::cam::uin/:roleName/a", "qcs::cam::uin/1:roleName/", "qcs::cam::uin/x:roleName/a"]
         {
             assert_eq!(text.parse::<RoleArn>(), Err(InvalidRole::Arn), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_a_role_stays_in_its_place_of_a_path() {
+        for text in ["CI-Gateway_1", "a+b=c,d.e@f", "a..b"] {
+            assert_eq!(text.parse::<RoleName>().unwrap().as_str(), text);
+        }
+        for text in ["", ".", "..", "a/b", "a?b", "a#b", "a%2fb", "a b", "é", &"a".repeat(129)] {
+            assert_eq!(text.parse::<RoleName>(), Err(InvalidRole::Name), "{text}");
         }
     }
 

@@ -33,7 +33,7 @@ fn url<T: std::str::FromStr<Err: std::fmt::Debug>>(address: std::net::SocketAddr
 }
 
 fn machine(address: std::net::SocketAddr, role_name: Option<&str>) -> CvmRoleSettings {
-    CvmRoleSettings { role_name: role_name.map(Into::into), endpoint: url(address) }
+    CvmRoleSettings { role_name: role_name.map(|name| name.parse().unwrap()), endpoint: url(address) }
 }
 
 fn role(address: std::net::SocketAddr, base: BaseSettings) -> AssumeRoleSettings {
