@@ -9,8 +9,8 @@ use super::values::OFF;
 use super::{Ci, Config};
 use crate::audit::{self, OnFailure, Sink};
 use crate::auth::{IssuerSettings, KeySource, Profile};
-use crate::credentials::{self, BaseSettings, RoleName, SourceSettings};
-use crate::domain::AppId;
+use crate::credentials::{self, AssumeRoleSettings, BaseSettings, CvmRoleSettings, RoleArn, RoleName, SourceSettings};
+use crate::domain::{AppId, Region};
 use crate::server::TlsSettings;
 use crate::telemetry::LogFormat;
 
@@ -122,25 +122,17 @@ fn source(settings: &SourceSettings) -> Value {
         SourceSettings::File(file) => {
             json!({ "source": word, "file": path(&file.path), "previous_file": file.previous.as_deref().map(path) })
         }
-        SourceSettings::CvmRole(role) => {
-            json!({ "source": word, "role_name": role.role_name.as_ref().map(RoleName::as_str) })
-        }
-        SourceSettings::AssumeRole(role) => json!({
-            "source": word,
-            "base": match &role.base {
-                BaseSettings::Environment => "environment",
-                BaseSettings::File(_) => "file",
-                BaseSettings::CvmRole(_) => "cvm_role",
-            },
-            "role_arn": role.role_arn.as_str(),
-            "role_session_name": role.role_session_name.as_str(),
-            "role_duration": show_duration(role.duration),
-            "sts_region": role.region.as_str(),
-        }),
+        SourceSettings::CvmRole(role) => with(cvm_role(role), json!({ "source": word })),
+        SourceSettings::AssumeRole(role) => with(assume_role(role), json!({ "source": word })),
         SourceSettings::WebIdentity(role) => json!({
             "source": word,
+            "sts_region": role.region.as_ref().map(Region::as_str),
+            "provider_id": role.provider_id,
+            "token_file": role.token_file.as_deref().map(path),
+            "role_arn": role.role_arn.as_ref().map(RoleArn::as_str),
             "role_session_name": role.role_session_name.as_str(),
             "role_duration": show_duration(role.duration),
+            "sts_endpoint": role.endpoint.as_ref().map(ToString::to_string),
         }),
         SourceSettings::Command(command) => json!({
             "source": word,
@@ -148,6 +140,39 @@ fn source(settings: &SourceSettings) -> Value {
             "command_timeout": show_duration(command.time),
         }),
     }
+}
+
+fn cvm_role(role: &CvmRoleSettings) -> Value {
+    json!({
+        "role_name": role.role_name.as_ref().map(RoleName::as_str),
+        "metadata_endpoint": role.endpoint.as_ref().map(ToString::to_string),
+    })
+}
+
+/// Of `external_id` only whether it is set: whoever knows it is a step nearer to the role.
+fn assume_role(role: &AssumeRoleSettings) -> Value {
+    let base = match &role.base {
+        BaseSettings::Environment => json!({ "base": "environment" }),
+        BaseSettings::File(file) => json!({ "base": "file", "file": path(file) }),
+        BaseSettings::CvmRole(role) => with(cvm_role(role), json!({ "base": "cvm_role" })),
+    };
+    let role = json!({
+        "role_arn": role.role_arn.as_str(),
+        "role_session_name": role.role_session_name.as_str(),
+        "role_duration": show_duration(role.duration),
+        "external_id": if role.external_id.is_some() { "set" } else { "not set" },
+        "sts_region": role.region.as_str(),
+        "sts_endpoint": role.endpoint.as_ref().map(ToString::to_string),
+    });
+    with(base, role)
+}
+
+/// The keys of both.
+fn with(mut shown: Value, more: Value) -> Value {
+    if let (Some(shown), Value::Object(more)) = (shown.as_object_mut(), more) {
+        shown.extend(more);
+    }
+    shown
 }
 
 fn ci(ci: &Ci) -> Value {

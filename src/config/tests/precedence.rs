@@ -144,6 +144,29 @@ fn what_is_shown_can_be_given_back_and_means_the_same() {
     assert_eq!(Config { digest: config.digest.clone(), files: config.files.clone(), ..again }, config);
 }
 
+#[test]
+fn what_is_shown_of_a_role_is_all_but_its_external_id() {
+    let arn = "role_arn = 'qcs::cam::uin/1:roleName/r'\nsts_region = 'ap-x'\nsts_endpoint = 'http://127.0.0.1:1'\n";
+    let shown = |text: &str| with(&format!("[credentials]\n{text}")).unwrap().redacted()["credentials"].clone();
+    let machine = "role_name = 'r'\nmetadata_endpoint = 'http://127.0.0.1:2'\n";
+    for (text, keys) in [
+        (format!("source = 'cvm_role'\n{machine}"), &["role_name", "metadata_endpoint"][..]),
+        (format!("source = 'assume_role'\nbase = 'cvm_role'\n{machine}{arn}"), &["role_name", "metadata_endpoint"]),
+        (format!("source = 'assume_role'\nbase = 'file'\nfile = 'f'\n{arn}"), &["file", "sts_region", "sts_endpoint"]),
+        (
+            format!("source = 'web_identity'\nprovider_id = 'p'\ntoken_file = 't'\n{arn}"),
+            &["provider_id", "token_file", "role_arn", "sts_region", "sts_endpoint"],
+        ),
+    ] {
+        let shown = shown(&text);
+        assert!(keys.iter().all(|key| shown[key].is_string()), "{keys:?} in {shown}");
+    }
+    let role = format!("source = 'assume_role'\nbase = 'environment'\n{arn}");
+    assert_eq!(shown(&role)["external_id"], "not set");
+    let told = shown(&format!("{role}external_id = 'marker'\n"));
+    assert!(told["external_id"] == "set" && !told.to_string().contains("marker"), "{told}");
+}
+
 /// JSON without nulls is nearly TOML: an inline table for every object.
 fn toml_of(value: &serde_json::Value) -> String {
     fn inline(value: &serde_json::Value) -> String {
