@@ -8,9 +8,13 @@ use serde_json::Value;
 
 use super::admin_listener::Page;
 use super::paper::{Cell, Ink, Paper, print};
-use super::status::{Status, complain};
+use super::problems;
+use super::status::Status;
 use crate::config::Config;
+use crate::domain::Mistake;
 
+const OTHER_PROGRAM: &str =
+    "another program or another version of the gateway listens there: compare [admin] listen with what is running";
 const REPLICAS: &str = "This is one process. Ask every replica before you delete a key.";
 
 /// See how the Tencent Cloud keys of a running gateway are used.
@@ -48,18 +52,38 @@ pub(super) fn run(args: &KeysArgs) -> ExitCode {
 fn status(args: &StatusArgs) -> ExitCode {
     let config = match Config::load(&args.config) {
         Ok(config) => config,
-        Err(mistakes) => return complain(Status::BadUsage, mistakes),
+        Err(mistakes) => {
+            problems::tell(&mistakes.into_vec());
+            return Status::BadUsage.into();
+        }
     };
     let page = match Page::get(config.admin.listen, "/keys") {
         Ok(page) if page.is_ok() => page,
-        Ok(page) => return complain(Status::Failure, page.status_line()),
-        Err(why) => return complain(Status::Failure, why),
+        Ok(page) => {
+            let what = format!("answers `{}` where the page /keys is wanted", page.status_line());
+            return failed(&Mistake::new(listener(&config), what).hint(OTHER_PROGRAM));
+        }
+        Err(why) => {
+            let hint = "start the gateway, or name its own configuration with --config";
+            return failed(&Mistake::new(listener(&config), why).hint(hint));
+        }
     };
     match serde_json::from_str::<Value>(page.body()) {
         Ok(told) if args.json => print(&format!("{told}\n"), Status::Fine),
         Ok(told) => print(&for_people(&told, Paper::new()), Status::Fine),
-        Err(_) => complain(Status::Failure, "the answer is no JSON: is another program listening there?"),
+        Err(_) => {
+            failed(&Mistake::new(listener(&config), "answers with something that is no JSON").hint(OTHER_PROGRAM))
+        }
     }
+}
+
+fn listener(config: &Config) -> String {
+    format!("admin listener {}", config.admin.listen)
+}
+
+fn failed(mistake: &Mistake) -> ExitCode {
+    problems::tell(std::slice::from_ref(mistake));
+    Status::Failure.into()
 }
 
 fn for_people(told: &Value, paper: Paper) -> String {

@@ -151,9 +151,13 @@ fn keys_status_shows_what_the_gateway_says_and_fails_where_none_answers() {
     for secret in [SECRET_ID, SECRET_KEY, "AKIDOFROTATION", "secret-key"] {
         assert!(!table.contains(secret) && !told.to_string().contains(secret));
     }
+    let other = folder.read("status.toml").replace(&served.admin().to_string(), &served.address().to_string());
+    folder.write("other.toml", &other);
+    let ended = run(&["keys", "status", "--config", &folder.path_text("other.toml")]).expect(1);
+    assert!(ended.stderr.contains("404 Not Found") && ended.stderr.contains("hint: another program"), "{ended:?}");
     drop(served);
     let ended = run(&["keys", "status", "--config", &config]).expect(1);
-    assert!(ended.stderr.contains("does not answer"), "{ended:?}");
+    assert!(ended.stderr.contains("does not answer") && ended.stderr.contains("hint: start the gateway"), "{ended:?}");
     run(&["keys", "status", "--config", "/nowhere"]).expect(64);
 }
 
