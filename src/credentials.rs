@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::task::JoinSet;
 
 pub use generation::Generation;
 pub use keys::{InvalidKeys, Keys, SecretKey};
@@ -35,7 +36,7 @@ use account::{Account, AtHand};
 use crate::domain::{AppId, Bucket, Mistake, Mistakes};
 
 /// The name of the account of buckets that no other names.
-const DEFAULT: &str = "default";
+pub const DEFAULT: &str = "default";
 
 /// What the configuration says about our keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +109,16 @@ enum Buckets {
     Others(Vec<AppId>),
 }
 
+impl Settings {
+    /// How long the slowest source may take to answer, by its own bound.
+    #[must_use]
+    pub fn longest_answer(&self) -> Duration {
+        let sources = self.accounts.iter().map(|account| &account.source);
+        let sources = sources.chain(self.default.iter().map(|default| &default.source));
+        sources.map(SourceSettings::longest_answer).max().unwrap_or_default()
+    }
+}
+
 impl Credentials {
     /// Opens the accounts, and reads the keys that are at hand. An account of `previous` with the same name and source
     /// is kept: what is found for it counts from [`Self::begin`] on. One with the same name and another source hands its keys
@@ -141,12 +152,21 @@ impl Credentials {
         }
     }
 
-    /// Asks every source that is not at hand, once: for a command, which ends before its keys do. What keeps them from
-    /// coming is [`Self::missing`].
+    /// Asks every source that is not at hand, once and all at the same time: for a command, which ends before its keys do.
+    /// What keeps them from coming is [`Self::each_missing`].
     pub async fn ask_once(&self) {
+        let mut questions = JoinSet::new();
         for entry in &self.entries {
-            entry.account.ask_once().await;
+            let account = Arc::clone(&entry.account);
+            questions.spawn(async move { account.ask_once().await });
         }
+        while questions.join_next().await.is_some() {}
+    }
+
+    /// The accounts that have nothing to sign with at `now`, and why.
+    #[must_use]
+    pub fn each_missing(&self, now: Timestamp) -> Vec<Missing> {
+        self.entries.iter().filter_map(|entry| entry.account.missing(now)).collect()
     }
 
     /// Why the gateway cannot work at `now`: no account has anything to sign with, or one has not been heard of at all

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::harden::harden;
 use super::named_files::all_mistakes;
 use super::problems;
 use super::status::Status;
@@ -16,7 +17,7 @@ use crate::api::{Shadow, Snapshot};
 use crate::audit::Sink;
 use crate::auth::{IssuerSettings, KeySource};
 use crate::config::Config;
-use crate::credentials::{Settings, SourceSettings};
+use crate::credentials::{DEFAULT, Settings, SourceSettings};
 use crate::domain::{Mistake, Mistakes};
 
 /// Name every problem of a configuration and the files it names, without starting.
@@ -32,6 +33,8 @@ pub(super) struct CheckArgs {
 
 /// Checks configuration, policy and key files; the status is 0, or 64 if anything is wrong with them.
 pub(super) fn run(args: &CheckArgs) -> ExitCode {
+    // It holds the keys for a moment.
+    harden();
     let found = check(&args.config);
     let out = std::io::stdout();
     // Whoever closed the pipe does not want to read on; the status still tells.
@@ -120,13 +123,13 @@ impl fmt::Display for Summary<'_> {
 impl Summary<'_> {
     fn keys(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Settings { default, accounts } = &self.checked.config.credentials;
-        let missing =
-            self.checked.snapshot.credentials.missing(Timestamp::now()).map(|missing| missing.why.what().to_owned());
+        let missing = self.checked.snapshot.credentials.each_missing(Timestamp::now());
+        let of = |name: &str| missing.iter().find(|missing| missing.account == name).map(|missing| missing.why.what());
         if let Some(default) = default {
-            row(f, "keys", Origin { source: &default.source, missing: missing.as_deref() })?;
+            row(f, "keys", Origin { source: &default.source, missing: of(DEFAULT) })?;
         }
         for account in accounts {
-            let origin = Origin { source: &account.source, missing: missing.as_deref() };
+            let origin = Origin { source: &account.source, missing: of(account.app_id.as_str()) };
             row(f, "keys", format_args!("of {}: {origin}", account.app_id))?;
         }
         Ok(())

@@ -100,7 +100,9 @@ fn looks(args: &DoctorArgs, config: &Arc<Config>) -> Vec<Look> {
     if !args.offline {
         let (of_cloud, bucket) = (Arc::clone(config), args.bucket.clone());
         let asked = async move { cloud::look(&of_cloud, bucket).await };
-        looks.push(Look::begin(Section::Keys, "Cloud Infinite", asked));
+        // Sources have bounds of their own, and say themselves what went wrong.
+        let patience = PATIENCE + config.credentials.longest_answer();
+        looks.push(Look::begin_within(patience, Section::Keys, "Cloud Infinite", asked));
         looks.extend(network::looks(config));
     }
     looks

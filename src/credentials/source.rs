@@ -93,6 +93,20 @@ impl SourceSettings {
         }
     }
 
+    /// How long it may take to answer.
+    pub(super) fn longest_answer(&self) -> Duration {
+        match self {
+            Self::Environment | Self::File(_) => Duration::ZERO,
+            Self::CvmRole(role) => role.longest_answer(),
+            Self::AssumeRole(role) => match &role.base {
+                BaseSettings::Environment | BaseSettings::File(_) => asking::TIME,
+                BaseSettings::CvmRole(role) => role.longest_answer() + asking::TIME,
+            },
+            Self::WebIdentity(_) => asking::TIME,
+            Self::Command(command) => command.time,
+        }
+    }
+
     /// The source itself; nothing is asked yet.
     ///
     /// # Errors
@@ -149,6 +163,13 @@ pub struct CvmRoleSettings {
     pub role_name: Option<RoleName>,
     /// Where the service is; `None` for Tencent's, `http://metadata.tencentyun.com`.
     pub endpoint: Option<MetadataUrl>,
+}
+
+impl CvmRoleSettings {
+    /// Without a name, that is asked for first.
+    fn longest_answer(&self) -> Duration {
+        if self.role_name.is_some() { asking::TIME } else { asking::TIME * 2 }
+    }
 }
 
 /// A role that keys of `base` take on at the Security Token Service (`AssumeRole`, API version 2018-08-13).

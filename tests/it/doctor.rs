@@ -217,3 +217,22 @@ fn a_cloud_that_hangs_is_given_up_and_the_rest_is_told_all_the_same() {
     told.says("keys", "problem", &["no whole answer in time"]);
     told.says("jwks", "ok", &["https://issuer.invalid"]);
 }
+
+#[test]
+fn every_account_without_keys_is_told_and_not_only_that_of_the_bucket() {
+    let cloud = Cloud::start();
+    let folder = Folder::of(&cloud);
+    let account = |app_id: &str, words: &str| {
+        let script = format!("echo {words} >&2; exit 1");
+        format!(
+            "[[credentials.account]]\napp_id = \"{app_id}\"\nsource = \"command\"\ncommand = [\"/bin/sh\", \"-c\", \"{script}\"]\n"
+        )
+    };
+    let accounts = account("1250000001", "sealed") + &account("1250000002", "locked");
+    let file = "[credentials]\nsource = \"file\"\nfile = \"keys\"\n";
+    folder.change("gateway.toml", file, &format!("{file}{accounts}"));
+    let told = doctor(&folder, &["--bucket", "test-1234567890"]);
+    told.says("keys", "problem", &["account 1250000001", "sealed"]);
+    told.says("keys", "problem", &["account 1250000002", "locked"]);
+    told.says("keys", "ok", &["Cloud Infinite takes it"]);
+}

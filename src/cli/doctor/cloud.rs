@@ -7,7 +7,7 @@ use super::PATIENCE;
 use super::finding::{Finding, Section};
 use crate::ci::{self, Asked, Fault, FaultKind, Operation, Unserved, What};
 use crate::config::Config;
-use crate::credentials::{Credentials, Generation, NoKeys};
+use crate::credentials::{Credentials, Generation, Missing, NoKeys};
 use crate::domain::{Bucket, Region, Service, Verb};
 use crate::signing::{Diagnosis, Window};
 use crate::upstream::{Clock, Exchange, SendError, Upstream, comes_of_clocks};
@@ -19,10 +19,18 @@ const NO_BUCKET: &str = "doctor-1250000000";
 
 /// The sections `clock` and `keys`.
 pub(super) async fn look(config: &Config, bucket: Option<Bucket>) -> Vec<Finding> {
-    match prepared(config, bucket).await {
-        Ok(call) => call.made().await,
-        Err(finding) => vec![finding],
+    let credentials = match credentials(config) {
+        Ok(credentials) => credentials,
+        Err(finding) => return vec![finding],
+    };
+    credentials.ask_once().await;
+    let missing = credentials.each_missing(Timestamp::now());
+    let mut findings: Vec<_> = missing.iter().map(without_keys).collect();
+    match prepared(config, bucket, &credentials) {
+        Ok(call) => findings.extend(call.made().await),
+        Err(finding) => findings.push(finding),
     }
+    findings
 }
 
 /// The look at one bucket, by the keys of its account.
@@ -43,24 +51,29 @@ struct Attempt {
     diagnosis: Option<Diagnosis>,
 }
 
-async fn prepared(config: &Config, bucket: Option<Bucket>) -> Result<Call<'_>, Finding> {
-    let now = Timestamp::now();
-    let credentials = Credentials::load(&config.credentials, None, now).map_err(|mistakes| {
+fn credentials(config: &Config) -> Result<Credentials, Finding> {
+    Credentials::load(&config.credentials, None, Timestamp::now()).map_err(|mistakes| {
         let first = mistakes.iter().next().map(|mistake| Finding::mistake(Section::Keys, mistake));
         first.unwrap_or_else(|| Finding::problem(Section::Keys, "the keys cannot be read", "please report this"))
-    })?;
-    credentials.ask_once().await;
-    if let Some(missing) = credentials.missing(Timestamp::now()) {
-        return Err(Finding::mistake(Section::Keys, &missing.why));
-    }
+    })
+}
+
+fn without_keys(missing: &Missing) -> Finding {
+    let finding = Finding::mistake(Section::Keys, &missing.why);
+    Finding { seen: format!("account {}: {}", missing.account, finding.seen), ..finding }
+}
+
+fn prepared<'a>(config: &'a Config, bucket: Option<Bucket>, credentials: &Credentials) -> Result<Call<'a>, Finding> {
     let (bucket, region) = place(config, bucket)?;
-    let chosen = credentials.keys_for(&bucket, Timestamp::now()).map_err(|why| {
-        let why = match why {
-            NoKeys::OtherAccount => "another account's",
-            NoKeys::Unavailable => "unavailable",
-        };
-        let hint = "name a bucket of an account of [credentials] with --bucket";
-        Finding::problem(Section::Keys, format!("the keys for {bucket} are {why}"), hint)
+    let chosen = credentials.keys_for(&bucket, Timestamp::now()).map_err(|why| match why {
+        NoKeys::OtherAccount => {
+            let hint = "name a bucket of an account of [credentials] with --bucket";
+            Finding::problem(Section::Keys, format!("the keys for {bucket} are another account's"), hint)
+        }
+        NoKeys::Unavailable => {
+            let hint = "see what is said of its account, or name a bucket of another one with --bucket";
+            Finding::warning(Section::Keys, format!("Cloud Infinite was not asked: no keys for {bucket}"), hint)
+        }
     })?;
     let upstream = Upstream::new(&config.ci.upstream).map_err(|mistake| Finding::mistake(Section::Tls, &mistake))?;
     let keys = std::sync::Arc::clone(chosen.keys());

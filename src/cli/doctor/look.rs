@@ -28,11 +28,21 @@ impl Look {
         what: impl Into<String>,
         work: impl Future<Output = Vec<Finding>> + Send + 'static,
     ) -> Self {
+        Self::begin_within(PATIENCE, section, what, work)
+    }
+
+    /// The same with another patience.
+    pub(super) fn begin_within(
+        patience: Duration,
+        section: Section,
+        what: impl Into<String>,
+        work: impl Future<Output = Vec<Finding>> + Send + 'static,
+    ) -> Self {
         let what = what.into();
-        let late = format!("{what}: nothing came back within {} s", PATIENCE.as_secs());
+        let late = format!("{what}: nothing came back within {} s", patience.as_secs());
         let hint = "look at the network between here and there, also that of the file system: firewall, proxy, DNS";
         let task = tokio::spawn(async move {
-            timeout(PATIENCE, work).await.unwrap_or_else(|_elapsed| vec![Finding::problem(section, late, hint)])
+            timeout(patience, work).await.unwrap_or_else(|_elapsed| vec![Finding::problem(section, late, hint)])
         });
         Self { what, section, task }
     }

@@ -9,7 +9,7 @@ use crate::domain::{Mistake, is_printable};
 use crate::outgoing::{Authorities, Connector, Exchange, Limits};
 
 /// One question, name look-up and all.
-const TIME: Duration = Duration::from_secs(5);
+pub(super) const TIME: Duration = Duration::from_secs(5);
 const LARGEST_HEAD: usize = 16 * 1024;
 /// Keys and a token are a few kilobytes.
 const LARGEST_BODY: usize = 64 * 1024;
