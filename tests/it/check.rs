@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::process::{Ended, Folder, Process, program, run, write_with_mode};
+use crate::support::process::{Ended, Folder, Process, program, run, until, write_with_mode};
 
 fn check(folder: &Folder) -> Ended {
     run(&["check", "--config", &folder.config()])
@@ -215,4 +215,22 @@ fn the_samples_of_the_repository_have_no_problem_but_the_files_that_are_yet_to_c
     let folder = Folder::without_cloud();
     folder.write("policy.toml", include_str!("../../config/policy.example.toml"));
     check(&folder).expect(0);
+}
+
+// Invariant 2: no core dump of a process that reads keys.
+#[test]
+fn a_command_that_reads_keys_leaves_no_core_dump() {
+    let folder = Folder::without_cloud();
+    let pipe = folder.path("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let pipe = folder.path_text("pipe");
+    for arguments in [&["check"][..], &["audit", "key"], &["audit", "reconcile"]] {
+        // It waits for what comes out of the pipe.
+        let process = Process::start(program(&[arguments, &["--config", &pipe]].concat()));
+        until("core dumps are not ruled out", || {
+            let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.id())).ok()?;
+            let core = limits.lines().find(|line| line.starts_with("Max core file size"))?;
+            (core.split_whitespace().filter(|word| *word == "0").count() == 2).then_some(())
+        });
+    }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::files::Problem;
 use crate::audit::{Origin, Signer};
+use crate::cli::harden::harden;
 use crate::cli::paper::print;
 use crate::cli::status::Status;
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub(super) struct KeyArgs {
 
 /// Exit status: 0, or 64 if there is no such key.
 pub(super) fn run(args: &KeyArgs) -> ExitCode {
+    // It holds the private half for a moment.
+    harden();
     match signer(args) {
         Ok(signer) => print(&format!("{}\n", signer.verifier()), Status::Fine),
         Err(problem) => problem.tell(),

@@ -12,6 +12,7 @@ use super::files::{LogArgs, Problem, open};
 use super::moment::Moment;
 use super::requests::{Request, each_request};
 use crate::audit::reading::Asked;
+use crate::cli::harden::harden;
 use crate::cli::paper::{Cell, Ink, Paper, print};
 use crate::cli::problems;
 use crate::cli::status::Status;
@@ -42,6 +43,8 @@ pub(super) struct ReconcileArgs {
 }
 
 pub(super) async fn run(args: ReconcileArgs) -> ExitCode {
+    // It holds the keys for a moment.
+    harden();
     match reconciled(&args, Timestamp::now()).await {
         Ok((calls, mistakes)) => {
             let status = if calls.is_empty() && mistakes.is_empty() { Status::Fine } else { Status::SaidNo };
