@@ -66,6 +66,7 @@ impl Writer {
         let mut look = false;
         for message in std::iter::once(first).chain(messages.try_iter()).take(MOST_AT_ONCE) {
             match message {
+                // Its outcome, which may stand behind it here, could not name it.
                 Message::Line(entry, _place) if entry.is_abandoned() => drop(entry),
                 Message::Line(entry, _place) => entries.push(entry),
                 Message::Look => look = true,
@@ -115,9 +116,7 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, mut entries: Vec<Entry>) {
-        // Its outcome, which may stand behind it here, could not name it.
-        entries.retain(|entry| !entry.is_abandoned());
+    fn commit(&mut self, entries: Vec<Entry>) {
         let result = self.log.look_at_itself();
         self.noted(&result);
         let entries = self.admitted(entries);
