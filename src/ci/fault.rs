@@ -142,13 +142,13 @@ impl Fault {
         }
     }
 
-    /// Whether it is the key, or the signature made with it, that is refused: before anything was carried out.
+    /// Whether it is the key, its end, or the signature made with it, that is refused: before anything was carried out.
     ///
     /// The code alone does not say so: beside the status of a failure, what became of the call is not known.
     #[must_use]
     pub fn refuses_key(&self) -> bool {
         let code = self.code.as_ref().map(FaultCode::as_str);
-        self.kind == FaultKind::Denied && matches!(code, Some("InvalidAccessKeyId" | WRONG_SIGNATURE))
+        self.kind == FaultKind::Denied && matches!(code, Some("InvalidAccessKeyId" | WRONG_SIGNATURE | "ExpiredToken"))
     }
 
     /// Whether key and signature were taken: what is refused is about the bucket.
@@ -337,10 +337,17 @@ mod tests {
 
     #[test]
     fn a_key_is_refused_by_a_refusal_and_not_by_a_failure_that_has_its_code() {
-        for code in ["InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "RequestTimeTooSkewed"] {
+        let codes = [
+            ("InvalidAccessKeyId", true),
+            ("SignatureDoesNotMatch", true),
+            ("ExpiredToken", true),
+            ("AccessDenied", false),
+            ("RequestTimeTooSkewed", false),
+        ];
+        for (code, of_the_key) in codes {
             let body = format!("<Error><Code>{code}</Code></Error>");
             let refuses = |status| Fault::read(status, None, body.as_bytes()).refuses_key();
-            assert_eq!(refuses(403), code.starts_with(['I', 'S']), "{code}");
+            assert_eq!([refuses(400), refuses(403)], [of_the_key; 2], "{code}");
             for status in [302, 429, 500, 503] {
                 assert!(!refuses(status), "{status} {code}");
             }

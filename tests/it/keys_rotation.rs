@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ci_gateway::stand_in::KeyServiceSettings;
 use jiff::Timestamp;
 use rustix::process::Signal;
 
@@ -124,6 +125,27 @@ fn a_wrong_new_key_is_told_and_the_old_one_serves() {
     let log = served.ended_by(Signal::TERM).expect(0).stderr;
     assert!(log.contains("Cloud Infinite refuses the key again and again"), "{log}");
     assert!(!log.contains("not-the-secret-key"));
+}
+
+// F40, and F28 with keys that know no end: those of STS in a file.
+#[test]
+fn temporary_keys_past_their_end_are_refused_keys_and_the_others_serve() {
+    let lives = KeyServiceSettings { session_lifetime: Duration::ZERO, ..KeyServiceSettings::default() };
+    let cloud = Cloud::with_key_services(lives);
+    let ended = Call::get("/latest/meta-data/cam/security-credentials/ci-gateway");
+    let ended = ended.make(cloud.stand_in().address()).unwrap().expect(200).json();
+    let [id, secret, token] = ["TmpSecretId", "TmpSecretKey", "Token"].map(|name| ended[name].as_str().unwrap());
+    let folder = Folder::of(&cloud);
+    folder.write_secret("keys", &format!("secret_id = {id}\nsecret_key = {secret}\ntoken = {token}\n"));
+    put(&folder, "keys.before", &ours());
+    folder.change("gateway.toml", "file = \"keys\"", "file = \"keys\"\nprevious_file = \"keys.before\"");
+    let served = Served::from(&folder);
+    served.enable(&folder.token("alice")).expect(200);
+    let verified: Vec<bool> = cloud.requests().iter().map(|request| request.verified).collect();
+    assert_eq!(verified, [false, true]);
+    let generations = served.admin_get("/keys").expect(200).json()["accounts"][0]["generations"].clone();
+    assert_eq!((&generations[0]["state"], &generations[0]["refusals"]), (&"refused".into(), &1.into()));
+    assert_eq!(served.metric("keys_refusals_total{account=\"default\"}"), 1);
 }
 
 /// A configuration by which `keys status` finds the gateway, which took a free port.
