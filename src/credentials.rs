@@ -79,6 +79,11 @@ impl Chosen {
         &self.keys
     }
 
+    /// Has their source asked again soon, because Cloud Infinite has refused them: it may have better ones by now.
+    pub fn ask_anew(&self) {
+        self.account.keyring().ask_anew(&self.keys);
+    }
+
     /// What the account has at `now` to sign with after these keys were refused: newer ones that came meanwhile, or those
     /// from before. `None` if there is nothing else, or nothing better.
     #[must_use]

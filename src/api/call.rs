@@ -42,16 +42,19 @@ struct Attempt {
 }
 
 impl Attempt {
+    fn refuses_keys(&self) -> bool {
+        self.result.as_ref().err().and_then(Error::fault).is_some_and(Fault::refuses_key)
+    }
+
     /// What the account has to sign with instead, if the keys of this attempt were refused and there is time.
     fn other_keys(&self, chosen: &Chosen, trail: &Trail) -> Option<Arc<Generation>> {
-        let refused = self.result.as_ref().err().and_then(Error::fault).is_some_and(Fault::refuses_key);
-        if refused && Instant::now() < trail.deadline() { chosen.other(trail.now()) } else { None }
+        if self.refuses_keys() && Instant::now() < trail.deadline() { chosen.other(trail.now()) } else { None }
     }
 }
 
 impl Call<'_> {
     /// Signs, sends and reads; once more if only the clocks were in the way, and once more with the account's other keys
-    /// if Cloud Infinite refuses these.
+    /// if Cloud Infinite refuses these. Their source is then asked again too, and nobody waits for that.
     ///
     /// A create is sent again like all the others: a call whose signature is refused was not carried out, which is what
     /// invariant 8 of the contract asks for.
@@ -60,6 +63,9 @@ impl Call<'_> {
         let first = self.attempt(keys, trail).await?;
         let last =
             if self.is_mended_by_the_clock(&first, trail) { self.again(first, keys, trail).await? } else { first };
+        if last.refuses_keys() {
+            chosen.ask_anew();
+        }
         match last.other_keys(chosen, trail) {
             None => last.result,
             Some(other) => self.again(last, &other, trail).await?.result,

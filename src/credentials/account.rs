@@ -34,6 +34,8 @@ pub(super) struct Keyring {
     opened: Timestamp,
     /// Somebody wants the source to be asked again now.
     again: Notify,
+    /// Cloud Infinite refuses the current keys.
+    refused: Notify,
 }
 
 /// What a source that is at hand holds at the moment.
@@ -94,8 +96,8 @@ impl Account {
         }
     }
 
-    /// Begins to ask a source that is not at hand, ahead of each end of its keys. A later call only makes it ask at once
-    /// where there is no good answer to wait for. Needs a runtime.
+    /// Begins to ask a source that is not at hand, ahead of each end of its keys. A later call only makes it ask at once.
+    /// Needs a runtime.
     pub(super) fn keep_fresh(&self) {
         if self.settings.is_at_hand() {
             return;
@@ -156,13 +158,19 @@ impl Drop for Account {
 
 impl Keyring {
     pub(super) fn new(name: &str, now: Timestamp) -> Self {
-        Self { tally: Arc::new(Tally::of(name)), held: ArcSwap::default(), opened: now, again: Notify::new() }
+        Self {
+            tally: Arc::new(Tally::of(name)),
+            held: ArcSwap::default(),
+            opened: now,
+            again: Notify::new(),
+            refused: Notify::new(),
+        }
     }
 
     /// One for another source, which counts on and begins with the same keys.
     fn handed_on(&self, now: Timestamp) -> Self {
         let held = ArcSwap::from_pointee(self.held().handed_on());
-        Self { tally: Arc::clone(&self.tally), held, opened: now, again: Notify::new() }
+        Self { tally: Arc::clone(&self.tally), held, opened: now, again: Notify::new(), refused: Notify::new() }
     }
 
     /// Puts keys in force; those that are held already stay what they are. One caller at a time.
@@ -213,7 +221,7 @@ impl Keyring {
         self.opened
     }
 
-    /// Makes the source be asked at once where there is no good answer to wait for.
+    /// Makes the source be asked at once.
     pub(super) fn wake(&self) {
         self.again.notify_one();
     }
@@ -221,6 +229,18 @@ impl Keyring {
     /// Returns when somebody wants the source to be asked again now.
     pub(super) async fn wanted(&self) {
         self.again.notified().await;
+    }
+
+    /// Makes the source be asked again soon if `refused` is what it gave last.
+    pub(super) fn ask_anew(&self, refused: &Generation) {
+        if self.held().current.as_deref().is_some_and(|current| std::ptr::eq(current, refused)) {
+            self.refused.notify_one();
+        }
+    }
+
+    /// Returns when the current keys are refused.
+    pub(super) async fn current_refused(&self) {
+        self.refused.notified().await;
     }
 
     /// How often the source gave keys, and how often none.

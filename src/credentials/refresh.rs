@@ -20,13 +20,15 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// Each source bounds itself; this holds if one forgets to.
 const LONGEST_ANSWER: Duration = Duration::from_secs(60);
 
-/// Asks `source` for keys, again before they end, and again after failures, for as long as it is let run.
+/// Asks `source` for keys, again before they end, after failures, and when they are refused, for as long as it is let run.
 pub(super) async fn keep_fresh(
     keyring: Arc<Keyring>,
     source: Arc<dyn Source>,
     clock: impl Fn() -> Timestamp + Send + Sync,
 ) {
     let mut failures = 0;
+    // How often in a row its keys were refused. It may give the same ones again, or others that are no better.
+    let mut refusals = 0;
     loop {
         let answer = answer(source.as_ref(), &clock).await;
         let now = clock();
@@ -43,10 +45,14 @@ pub(super) async fn keep_fresh(
                 Some(later(now, jittered(pause(failures))))
             }
         };
-        match next {
-            Some(next) if failures == 0 => until(next, &clock).await,
-            Some(next) => tokio::select! { () = until(next, &clock) => {}, () = keyring.wanted() => {} },
-            None => keyring.wanted().await,
+        let refused = async {
+            keyring.current_refused().await;
+            until(later(now, pause(failures.max(refusals) + 1)), &clock).await;
+        };
+        tokio::select! {
+            () = until(next.unwrap_or(Timestamp::MAX), &clock) => refusals = 0,
+            () = keyring.wanted() => refusals = 0,
+            () = refused => refusals += 1,
         }
     }
 }
@@ -86,7 +92,7 @@ fn renewal(end: Timestamp, now: Timestamp) -> Timestamp {
     later(now, wait.mul_f64(1.0 - 0.1 * chance()).max(FIRST_PAUSE))
 }
 
-/// The pause after so many failures in a row.
+/// The pause after so many failures in a row, or refusals.
 fn pause(failures: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
     FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)

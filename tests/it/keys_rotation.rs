@@ -12,6 +12,7 @@ use crate::support::process::{
     Answer, Call, Cloud, Folder, SECRET_ID, SECRET_KEY, Served, run, until, write_with_mode,
 };
 
+const REFRESHES: &str = "keys_refreshes_total{account=\"default\",result=\"ok\"}";
 const CALLERS: usize = 3;
 /// A cloud forgets a key long after its last request; so many rotations take longer than a request is let take.
 const REMEMBERED: usize = 2000;
@@ -267,8 +268,36 @@ fn with_command(cloud: &Cloud, script: &str) -> Folder {
 }
 
 fn prints(expires: Option<Timestamp>) -> String {
+    prints_key(&ours(), expires)
+}
+
+fn prints_key((id, key): &(String, String), expires: Option<Timestamp>) -> String {
     let end = expires.map(|end| format!(", \"Expiration\": \"{end}\"")).unwrap_or_default();
-    format!("echo '{{\"SecretId\": \"{SECRET_ID}\", \"SecretKey\": \"{SECRET_KEY}\"{end}}}'\n")
+    format!("echo '{{\"SecretId\": \"{id}\", \"SecretKey\": \"{key}\"{end}}}'\n")
+}
+
+#[test]
+fn a_program_that_gave_a_wrong_key_is_asked_again_by_a_reload_and_by_the_refusal_itself() {
+    let cloud = Cloud::start();
+    let end = Timestamp::now() + Duration::from_secs(12 * 3600);
+    let folder = with_command(&cloud, &prints_key(&key(1), Some(end)));
+    let served = Served::from(&folder);
+    let alice = folder.token("alice");
+    until("never ready", || (served.admin_get("/readyz").status() == 200).then_some(()));
+    let gives = |script: String| write_with_mode(&folder.path("keys.sh"), script.as_bytes(), 0o755);
+    gives(prints(Some(end)));
+    served.reload().expect(200);
+    // Nothing but the reload has happened.
+    until("a reload does not ask", || (served.metric(REFRESHES) == 2).then_some(()));
+    served.enable(&alice).expect(200);
+    gives(prints_key(&key(2), Some(end)));
+    cloud.knows(&[key(2)]);
+    served.enable(&alice).expect(502);
+    until("a refusal does not ask", || (served.metric(REFRESHES) == 3).then_some(()));
+    served.enable(&alice).expect(200);
+    // The wrong key was tried once more: it stood beside the one that is refused now.
+    let verified: Vec<bool> = cloud.requests().iter().map(|request| request.verified).collect();
+    assert_eq!(verified, [true, false, false, true]);
 }
 
 #[test]

@@ -132,12 +132,12 @@ async fn an_hour_of_failures_is_outlived_until_the_keys_really_end_and_mended_by
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reload_asks_a_failing_source_at_once_and_leaves_a_good_one_alone() {
+async fn a_reload_asks_at_once_whether_the_source_fails_or_not() {
     let world = World::start(Some(HOUR));
     sleep(Duration::from_secs(60)).await;
     world.keyring.wake();
-    sleep(Duration::from_secs(60)).await;
-    assert_eq!(world.source.asked(), 1);
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!((world.in_use().as_deref(), world.source.asked()), (Some("id-1"), 2));
     world.source.fails.store(true, Ordering::Relaxed);
     sleep(HOUR).await;
     world.source.fails.store(false, Ordering::Relaxed);
@@ -147,7 +147,28 @@ async fn a_reload_asks_a_failing_source_at_once_and_leaves_a_good_one_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_last_are_asked_for_again_by_a_reload_alone() {
+async fn keys_that_are_refused_are_asked_for_again_at_once_and_then_ever_more_slowly() {
+    for life in [None, Some(2 * HOUR)] {
+        let world = World::start(life);
+        sleep(Duration::from_secs(60)).await;
+        let first = world.choose().unwrap();
+        world.keyring.ask_anew(&first);
+        sleep(Duration::from_millis(300)).await;
+        assert_eq!((world.in_use().as_deref(), world.source.asked()), (Some("id-1"), 2));
+        world.keyring.ask_anew(&first);
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(world.source.asked(), 2, "those are the current ones no more");
+        for _ in 0..600 {
+            world.keyring.ask_anew(&world.choose().unwrap());
+            sleep(Duration::from_secs(1)).await;
+        }
+        // 1, 2, 4, 8, 16 and then 30 seconds apart.
+        assert!((22..=27).contains(&world.source.asked()), "{} answers in ten minutes", world.source.asked());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_last_are_asked_for_again_by_a_reload() {
     let world = World::start(None);
     sleep(100 * HOUR).await;
     assert_eq!((world.in_use().as_deref(), world.source.asked()), (Some("id-0"), 1));
