@@ -91,6 +91,7 @@ impl Generation {
     pub fn goes_out(&self, now: Timestamp) {
         self.uses.fetch_add(1, Ordering::Relaxed);
         self.used.note(now);
+        self.breaker.goes_out(now.as_millisecond());
     }
 
     /// Notes that Cloud Infinite has taken these keys: a request that was signed with them was carried out, or refused for its
