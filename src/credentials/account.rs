@@ -1,6 +1,6 @@
 //! The keys of one account: where they come from, those that are held, and the work that keeps them fresh.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -36,6 +36,8 @@ pub(super) struct Keyring {
     again: Notify,
     /// Cloud Infinite refuses the current keys.
     refused: Notify,
+    /// Nothing is left to sign with, and the log says so.
+    ended: AtomicBool,
 }
 
 /// What a source that is at hand holds at the moment.
@@ -164,13 +166,21 @@ impl Keyring {
             opened: now,
             again: Notify::new(),
             refused: Notify::new(),
+            ended: AtomicBool::new(false),
         }
     }
 
     /// One for another source, which counts on and begins with the same keys.
     fn handed_on(&self, now: Timestamp) -> Self {
         let held = ArcSwap::from_pointee(self.held().handed_on());
-        Self { tally: Arc::clone(&self.tally), held, opened: now, again: Notify::new(), refused: Notify::new() }
+        Self {
+            tally: Arc::clone(&self.tally),
+            held,
+            opened: now,
+            again: Notify::new(),
+            refused: Notify::new(),
+            ended: AtomicBool::new(false),
+        }
     }
 
     /// Puts keys in force; those that are held already stay what they are. One caller at a time.
@@ -184,6 +194,9 @@ impl Keyring {
         if is_new || held.problem.is_some() {
             let (account, generation) = (self.name(), current.number());
             tracing::info!(account, generation, key = %current, expires = ?current.expires(), "keys are in force");
+        }
+        if self.ended.swap(false, Ordering::Relaxed) {
+            tracing::info!(account = self.name(), "there are keys to sign with again");
         }
         self.held.store(Arc::new(held.with(current, beside)));
     }
@@ -206,6 +219,14 @@ impl Keyring {
             tracing::error!(account = self.name(), problem, "no keys come; those that are held stay until they end");
         }
         self.held.store(Arc::new(held.failed(why, now)));
+    }
+
+    /// Tells the log, once, that all that is held has ended at `end`.
+    pub(super) fn has_ended(&self, end: Timestamp) {
+        if !self.ended.swap(true, Ordering::Relaxed) {
+            let (account, hint) = (self.name(), "see above why no keys come; the source is asked again until they do");
+            tracing::error!(account, ended = %end, hint, "the keys have ended, and nothing is left to sign with");
+        }
     }
 
     pub(super) fn held(&self) -> Arc<Held> {

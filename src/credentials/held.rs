@@ -54,6 +54,12 @@ impl Held {
         [&self.current, &self.previous].into_iter().flatten().any(|generation| generation.holds(now))
     }
 
+    /// When all that is held has ended; `None` if something does not end, or if nothing is held.
+    pub(super) fn end(&self) -> Option<Timestamp> {
+        let ends: Option<Vec<_>> = self.generations().map(|generation| generation.expires()).collect();
+        ends?.into_iter().max()
+    }
+
     /// The same with `current` and, if given, `beside` it; without, what was current before becomes the previous.
     pub(super) fn with(&self, current: Arc<Generation>, beside: Option<Arc<Generation>>) -> Self {
         let is_new = |held: &Arc<Generation>| !held.keys().are(current.keys());

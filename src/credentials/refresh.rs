@@ -1,5 +1,6 @@
 //! The work that keeps an account's keys fresh: one task asks, and nobody waits for it.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,8 +54,18 @@ pub(super) async fn keep_fresh(
             () = until(next.unwrap_or(Timestamp::MAX), &clock) => refusals = 0,
             () = keyring.wanted() => refusals = 0,
             () = refused => refusals += 1,
+            () = tell_the_end(&keyring, &clock) => {}
         }
     }
+}
+
+/// Tells the log when nothing is left to sign with, and ends no wait.
+async fn tell_the_end(keyring: &Keyring, clock: &impl Fn() -> Timestamp) {
+    if let Some(end) = keyring.held().end() {
+        until(end, clock).await;
+        keyring.has_ended(end);
+    }
+    pending().await
 }
 
 /// Asks once, and holds what comes or remembers why nothing does.

@@ -346,4 +346,8 @@ fn keys_that_end_are_used_until_then_and_not_a_moment_longer() {
     write_with_mode(&folder.path("keys.sh"), prints(None).as_bytes(), 0o755);
     served.reload().expect(200);
     until("not mended", || (served.enable(&alice).status() == 200).then_some(()));
+    let log = served.ended_by(Signal::TERM).expect(0).stderr;
+    for words in ["the keys have ended, and nothing is left to sign with", "there are keys to sign with again"] {
+        assert_eq!(log.matches(words).count(), 1, "{words}: {log}");
+    }
 }
