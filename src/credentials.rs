@@ -8,6 +8,7 @@ mod held;
 mod keys;
 mod plain_file;
 mod refresh;
+mod refusal;
 mod secret_file;
 mod source;
 mod stack;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 pub use generation::Generation;
 pub use keys::{InvalidKeys, Keys, SecretKey};
 pub use plain_file::{open_regular, read_file, read_text};
+pub use refusal::KeyRefusal;
 pub use secret_file::read_secret_file;
 pub use source::{
     Asked, AssumeRoleSettings, BaseSettings, CommandSettings, CvmRoleSettings, FileSettings, InvalidAddress,

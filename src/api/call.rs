@@ -43,7 +43,7 @@ struct Attempt {
 
 impl Attempt {
     fn refuses_keys(&self) -> bool {
-        self.result.as_ref().err().and_then(Error::fault).is_some_and(Fault::refuses_key)
+        self.result.as_ref().err().and_then(Error::fault).and_then(Fault::refuses_key).is_some()
     }
 
     /// What the account has to sign with instead, if the keys of this attempt were refused and there is time.
@@ -97,8 +97,8 @@ impl Call<'_> {
         let fault = result.as_ref().err().and_then(Error::fault);
         if result.is_ok() || fault.is_some_and(Fault::takes_key) {
             keys.is_accepted(trail.now());
-        } else if fault.is_some_and(Fault::refuses_key) {
-            keys.is_refused(trail.now());
+        } else if let Some(why) = fault.and_then(Fault::refuses_key) {
+            keys.is_refused(why, trail.now());
         }
         let told = received.told(fault.and_then(Fault::server_time));
         if let Some(told) = told {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::times::server_time;
 use super::words::sentence;
 use super::{FaultCode, RequestId, xml};
+use crate::credentials::KeyRefusal;
 use crate::domain::Outcome;
 use crate::signing::RefusedSignature;
 
@@ -142,13 +143,13 @@ impl Fault {
         }
     }
 
-    /// Whether it is the key, its end, or the signature made with it, that is refused: before anything was carried out.
+    /// What is refused, if it is the key, its end, or the signature made with it: before anything was carried out.
     ///
     /// The code alone does not say so: beside the status of a failure, what became of the call is not known.
     #[must_use]
-    pub fn refuses_key(&self) -> bool {
-        let code = self.code.as_ref().map(FaultCode::as_str);
-        self.kind == FaultKind::Denied && matches!(code, Some("InvalidAccessKeyId" | WRONG_SIGNATURE | "ExpiredToken"))
+    pub fn refuses_key(&self) -> Option<KeyRefusal> {
+        let code = self.code.as_ref().filter(|_| self.kind == FaultKind::Denied)?;
+        KeyRefusal::of(code.as_str())
     }
 
     /// Whether key and signature were taken: what is refused is about the bucket.
@@ -346,7 +347,7 @@ mod tests {
         ];
         for (code, of_the_key) in codes {
             let body = format!("<Error><Code>{code}</Code></Error>");
-            let refuses = |status| Fault::read(status, None, body.as_bytes()).refuses_key();
+            let refuses = |status| Fault::read(status, None, body.as_bytes()).refuses_key().is_some();
             assert_eq!([refuses(400), refuses(403)], [of_the_key; 2], "{code}");
             for status in [302, 429, 500, 503] {
                 assert!(!refuses(status), "{status} {code}");

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::breaker::Breaker;
-use super::{Issued, Keys};
+use super::{Issued, KeyRefusal, Keys};
 
 /// Of a fingerprint, in bytes.
 const FINGERPRINT: usize = 8;
@@ -106,17 +106,18 @@ impl Generation {
     }
 
     /// Notes that Cloud Infinite has refused the key, or the signature that was made with it.
-    pub fn is_refused(&self, now: Timestamp) {
+    pub fn is_refused(&self, why: KeyRefusal, now: Timestamp) {
         let first = !self.breaker.is_blotted();
         let opened = self.breaker.refused(now.as_millisecond());
         self.refusals.fetch_add(1, Ordering::Relaxed);
         self.account.refusals.fetch_add(1, Ordering::Relaxed);
         self.refused.note(now);
         let (account, generation) = (&*self.account.account, self.number);
+        let (code, hint) = (why.code(), why.hint());
         if opened {
-            tracing::error!(account, generation, key = %self, "Cloud Infinite refuses the key again and again");
+            tracing::error!(account, generation, key = %self, code, hint, "Cloud Infinite refuses the key again and again");
         } else if first {
-            tracing::error!(account, generation, key = %self, "Cloud Infinite refuses the key");
+            tracing::error!(account, generation, key = %self, code, hint, "Cloud Infinite refuses the key");
         }
     }
 

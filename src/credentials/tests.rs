@@ -112,9 +112,9 @@ fn keys_that_are_refused_again_and_again_go_second_until_one_request_finds_them_
     let mut world = World::with("old", None);
     world.rotate("bad", minute(0));
     let bad = world.choose(minute(0)).keys().clone();
-    (0..2).for_each(|_| bad.is_refused(minute(0)));
+    (0..2).for_each(|_| bad.is_refused(KeyRefusal::UnknownId, minute(0)));
     assert_eq!(world.ids(minute(0)), pair("bad", "old"));
-    bad.is_refused(minute(0));
+    bad.is_refused(KeyRefusal::UnknownId, minute(0));
     assert_eq!(world.ids(minute(0)), pair("old", "bad"));
     assert_eq!(world.states(minute(0)).iter().map(|state| state.state).collect::<Vec<_>>(), ["refused", "kept"]);
     let again = || [world.ids(minute(1)), world.ids(minute(1))];
@@ -128,7 +128,7 @@ fn keys_that_are_refused_again_and_again_go_second_until_one_request_finds_them_
 #[test]
 fn nobody_is_locked_out_where_there_is_nothing_better() {
     let mut world = World::with("one", None);
-    let refuse = |keys: &Generation| (0..9).for_each(|_| keys.is_refused(minute(0)));
+    let refuse = |keys: &Generation| (0..9).for_each(|_| keys.is_refused(KeyRefusal::UnknownId, minute(0)));
     refuse(world.choose(minute(0)).keys());
     assert_eq!(world.ids(minute(0)).0, "one");
     world.rotate("two", minute(0));
@@ -165,7 +165,7 @@ fn what_is_tried_after_a_refusal_is_what_the_account_has_then() {
     assert!(chosen.other(minute(0)).is_none());
     world.rotate("two", minute(0));
     assert_eq!(chosen.other(minute(0)).unwrap().keys().secret_id(), "two", "it came while the request was under way");
-    (0..3).for_each(|_| chosen.other(minute(0)).unwrap().is_refused(minute(0)));
+    (0..3).for_each(|_| chosen.other(minute(0)).unwrap().is_refused(KeyRefusal::UnknownId, minute(0)));
     assert!(chosen.other(minute(0)).is_none(), "refused again and again");
 }
 
@@ -238,7 +238,7 @@ fn printed_by(script: &str) -> Settings {
 async fn another_source_of_an_account_takes_over_when_it_gives_keys_and_not_before() {
     let mut world = World::with("one", None);
     let before = world.choose(minute(0)).keys().clone();
-    before.is_refused(minute(0));
+    before.is_refused(KeyRefusal::UnknownId, minute(0));
     // Each is asked once, by hand.
     for (script, problem) in
         [("exit 1", true), ("echo '{\"SecretId\": \"two\", \"SecretKey\": \"secret-two\"}'", false)]

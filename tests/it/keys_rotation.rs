@@ -124,7 +124,10 @@ fn a_wrong_new_key_is_told_and_the_old_one_serves() {
     served.reload().expect(200);
     served.enable(&alice).expect(200);
     let log = served.ended_by(Signal::TERM).expect(0).stderr;
-    assert!(log.contains("Cloud Infinite refuses the key again and again"), "{log}");
+    let told = |words: &str| log.lines().find(|line| line.contains(words)).expect("the log tells").to_owned();
+    for line in [told("refuses the key again and again"), told("\"Cloud Infinite refuses the key\"")] {
+        assert!(line.contains("SignatureDoesNotMatch") && line.contains("copy both again"), "{line}");
+    }
     assert!(!log.contains("not-the-secret-key"));
 }
 
