@@ -142,7 +142,7 @@ impl Admin {
         // A failed reload, candidate, clock or issuer does not make it unready: what is there serves.
         let checks = checks.map(|(name, result)| check(name, result));
         let accounts = snapshot.credentials.states(now, snapshot.signature_lifetime);
-        let accounts = accounts.iter().filter_map(account);
+        let accounts = accounts.iter().map(account);
         checks.into_iter().chain(accounts).chain(snapshot.authenticator.key_sets().iter().map(issuer)).collect()
     }
 
@@ -173,10 +173,11 @@ fn check(name: &str, result: Result<String, String>) -> String {
     }
 }
 
-/// An account whose keys do not come as they should; the others are told of by `/keys`.
-fn account(state: &AccountState) -> Option<String> {
-    let why = state.missing.as_ref().or(state.problem.as_ref())?;
-    Some(check(&format!("account {}", state.account), Err(why.clone())))
+/// What is wrong with an account: its keys do not come as they should, or Cloud Infinite refuses all that there are. The
+/// others are told of by `/keys`.
+fn account(state: &AccountState) -> String {
+    let why = [state.missing.clone().or_else(|| state.problem.clone()), state.refused()];
+    why.into_iter().flatten().map(|why| check(&format!("account {}", state.account), Err(why))).collect()
 }
 
 /// An issuer whose keys are fetched.

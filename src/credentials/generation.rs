@@ -27,6 +27,8 @@ pub struct Generation {
     used: Moment,
     accepted: Moment,
     refused: Moment,
+    /// The first refusal since the last success, if the breaker has any.
+    refused_since: Moment,
     breaker: Breaker,
 }
 
@@ -65,6 +67,7 @@ impl Generation {
             used: Moment::default(),
             accepted: Moment::default(),
             refused: Moment::default(),
+            refused_since: Moment::default(),
             breaker: Breaker::default(),
         }
     }
@@ -108,6 +111,9 @@ impl Generation {
     /// Notes that Cloud Infinite has refused the key, or the signature that was made with it.
     pub fn is_refused(&self, why: KeyRefusal, now: Timestamp) {
         let first = !self.breaker.is_blotted();
+        if first {
+            self.refused_since.note(now);
+        }
         let opened = self.breaker.refused(now.as_millisecond());
         self.refusals.fetch_add(1, Ordering::Relaxed);
         self.account.refusals.fetch_add(1, Ordering::Relaxed);
@@ -165,9 +171,9 @@ impl Generation {
         self.refused.get()
     }
 
-    /// Whether the last word about it was a refusal.
-    pub(super) fn is_in_disgrace(&self) -> bool {
-        self.breaker.is_blotted()
+    /// Since when every word about it was a refusal; `None` if the last one was not.
+    pub(super) fn refused_since(&self) -> Option<Timestamp> {
+        if self.breaker.is_blotted() { self.refused_since.get() } else { None }
     }
 }
 

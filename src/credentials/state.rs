@@ -12,6 +12,9 @@ use super::generation::Generation;
 use super::held::Held;
 use crate::domain::Mistake;
 
+/// The state of keys that have ended.
+const EXPIRED: &str = "expired";
+
 /// An account.
 #[derive(Clone, Debug, Serialize)]
 pub struct AccountState {
@@ -52,6 +55,8 @@ pub struct GenerationState {
     pub last_used: Option<Timestamp>,
     /// When Cloud Infinite last refused it.
     pub last_refused: Option<Timestamp>,
+    /// Since when it has been refused and not once accepted; `None` if the last word about it was none.
+    pub refused_since: Option<Timestamp>,
     /// How many requests went upstream with it.
     pub uses: u64,
     /// How often Cloud Infinite refused it.
@@ -71,6 +76,20 @@ pub struct Missing {
     pub why: Mistake,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl AccountState {
+    /// Which keys Cloud Infinite refuses, and since when, if they are all that has not ended.
+    #[must_use]
+    pub fn refused(&self) -> Option<String> {
+        let held: Vec<_> = self.generations.iter().filter(|generation| generation.state != EXPIRED).collect();
+        let refused = |generation: &&GenerationState| {
+            let since = generation.refused_since?;
+            Some(format!("key {} is refused since {since:.0}", generation.fingerprint))
+        };
+        let refused: Vec<_> = held.iter().map(refused).collect::<Option<_>>()?;
+        (!refused.is_empty()).then(|| refused.join(", "))
+    }
 }
 
 impl fmt::Display for Missing {
@@ -127,8 +146,8 @@ fn state(
     lifetime: Duration,
 ) -> GenerationState {
     let is_current = held.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, generation));
-    let state = match (generation.holds(now), generation.is_in_disgrace()) {
-        (false, _) => "expired",
+    let state = match (generation.holds(now), generation.refused_since().is_some()) {
+        (false, _) => EXPIRED,
         (true, true) => "refused",
         (true, false) if is_current => "current",
         (true, false) => "kept",
@@ -142,6 +161,7 @@ fn state(
         expires: generation.expires(),
         last_used: generation.last_used(),
         last_refused: generation.last_refused(),
+        refused_since: generation.refused_since(),
         uses: generation.uses(),
         refusals: generation.refusals(),
         in_flight: in_flight(generation),

@@ -204,8 +204,13 @@ fn where_every_key_is_refused_the_caller_is_told_after_one_retry() {
     }
     // Both are refused again and again: one is tried, and the cloud's answer told.
     assert_eq!(cloud.requests().len(), 2 + 2 + 2 + 1 + 1);
+    let readiness = || served.admin_get("/readyz?verbose").expect(200).body;
+    let told = readiness();
+    let line = told.lines().find(|line| line.starts_with("[-] account default failed: ")).expect("it is told");
+    assert_eq!(line.matches(" is refused since 2").count(), 2, "{told}");
     cloud.knows(&[key(1)]);
     served.enable(&alice).expect(200);
+    assert!(!readiness().contains("account default"), "one of them serves");
     let records = folder.read("audit.jsonl");
     let attempts: Vec<_> =
         records.lines().filter(|line| line.contains("\"outcome\"") && line.contains("\"attempts\":2")).collect();

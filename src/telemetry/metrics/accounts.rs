@@ -84,6 +84,7 @@ mod tests {
             expires: used.map(|used| Timestamp::from_second(used + 100).unwrap()),
             last_used: used.map(|used| Timestamp::from_second(used).unwrap()),
             last_refused: None,
+            refused_since: None,
             uses: 1,
             refusals: 1,
             in_flight: 0,
