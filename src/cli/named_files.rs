@@ -9,7 +9,7 @@ use super::policy_file::PolicyFile;
 use crate::audit::Signer;
 use crate::auth::ApiKeys;
 use crate::config::{Broken, Files, NamedFile};
-use crate::credentials::file_keys;
+use crate::credentials::{file_keys, look_at_pod_token};
 use crate::domain::{Mistake, Mistakes};
 use crate::server::Tls;
 
@@ -20,7 +20,7 @@ pub(super) fn all_mistakes(broken: Broken) -> Mistakes {
     mistakes.and(in_files)
 }
 
-/// Every mistake in the files that no snapshot holds: those of TLS and of the audit.
+/// Every mistake in the files that no snapshot holds: those of TLS, of the audit, and what asks for the keys of a role.
 pub(super) fn mistakes_beside_snapshot(files: &Files) -> Vec<Mistake> {
     let beside = files.iter().filter(|file| !is_in_snapshot(file));
     beside.flat_map(mistakes_of).map(|mistake| files.explain(mistake)).collect()
@@ -33,7 +33,11 @@ fn is_in_snapshot(file: &NamedFile) -> bool {
         | NamedFile::Policy(_)
         | NamedFile::Candidate(_)
         | NamedFile::Credentials(_) => true,
-        NamedFile::Tls(_) | NamedFile::Audit(_) | NamedFile::CheckpointKey(..) => false,
+        NamedFile::BaseKeys(_)
+        | NamedFile::PodToken(_)
+        | NamedFile::Tls(_)
+        | NamedFile::Audit(_)
+        | NamedFile::CheckpointKey(..) => false,
     }
 }
 
@@ -43,7 +47,8 @@ pub(super) fn mistakes_of(file: &NamedFile) -> Vec<Mistake> {
         NamedFile::IssuerKeys(keys, algorithms) => listed(keys.check(algorithms)),
         NamedFile::ApiKeys(file) => listed(ApiKeys::load(file)),
         NamedFile::Policy(file) | NamedFile::Candidate(file) => listed(PolicyFile::read_noting(file, &mut Vec::new())),
-        NamedFile::Credentials(file) => file_keys(file).err().into_iter().collect(),
+        NamedFile::Credentials(file) | NamedFile::BaseKeys(file) => file_keys(file).err().into_iter().collect(),
+        NamedFile::PodToken(file) => look_at_pod_token(file).err().into_iter().collect(),
         NamedFile::Tls(settings) => listed(Tls::load(settings)),
         NamedFile::Audit(file) => unwritable(file).into_iter().collect(),
         NamedFile::CheckpointKey(file, name) => Signer::load(file, name).err().into_iter().collect(),

@@ -23,6 +23,10 @@ pub enum NamedFile {
     Candidate(PathBuf),
     /// Our keys.
     Credentials(PathBuf),
+    /// Keys that ask for those of a role.
+    BaseKeys(PathBuf),
+    /// The token by which a pod asks for the keys of a role.
+    PodToken(PathBuf),
     /// Certificate, private key and, where they are asked for, the authorities of clients and their revocations.
     Tls(TlsSettings),
     /// The audit's file, which need not exist.
@@ -38,15 +42,16 @@ impl NamedFile {
             | Self::ApiKeys(file)
             | Self::Policy(file)
             | Self::Candidate(file)
-            | Self::Credentials(file) => vec![file],
+            | Self::Credentials(file)
+            | Self::BaseKeys(file) => vec![file],
             Self::Tls(tls) => {
                 let TlsSettings { certificate, private_key, client_ca, client_crl } = tls;
                 let of_clients = [client_ca, client_crl].into_iter().flatten();
                 [certificate, private_key].into_iter().chain(of_clients).map(PathBuf::as_path).collect()
             }
             Self::IssuerKeys(KeySource::JwksUrl(fetched), _) => fetched.ca_file.as_deref().into_iter().collect(),
-            // A log keeps its key until a restart.
-            Self::Audit(_) | Self::CheckpointKey(..) => Vec::new(),
+            // A log keeps its key until a restart; a token is read anew for each question, and replaced every hour.
+            Self::Audit(_) | Self::CheckpointKey(..) | Self::PodToken(_) => Vec::new(),
         }
     }
 }

@@ -147,6 +147,14 @@ pub fn file_keys(path: &Path) -> Result<Keys, Mistake> {
     at_once(&file::KeyFile(path.to_owned())).map(|issued| issued.keys)
 }
 
+/// Looks whether the file at `path` holds a pod's token.
+///
+/// # Errors
+/// A [`Mistake`] that names the file and never shows what stands in it.
+pub fn look_at_pod_token(path: &Path) -> Result<(), Mistake> {
+    web_identity::token(path).map(drop)
+}
+
 /// A key file; see [`file`] for what may stand in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSettings {

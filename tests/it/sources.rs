@@ -5,7 +5,7 @@ use std::time::Duration;
 use ci_gateway::stand_in::{Faults, KeyServiceSettings, Strike};
 use serde_json::Value;
 
-use crate::support::process::{Cloud, Folder, Served, run, until};
+use crate::support::process::{Cloud, Folder, Served, run, until, write_with_mode};
 
 const ROLE: &str = "qcs::cam::uin/100000000001:roleName/ci-gateway";
 const TOKEN: &str = "eyJ.the-token-of-the-pod";
@@ -190,4 +190,22 @@ fn keys_are_asked_for_at_tencents_own_hosts_or_on_this_machine_alone() {
         assert!(format!("{}{}", ended.stdout, ended.stderr).contains(hint), "{ended:?}");
     }
     assert!(cloud.stand_in().sts_requests().is_empty() && cloud.stand_in().metadata_requests().is_empty());
+}
+
+// Invariant 7: what asks for the keys of a role is looked at as every other key file is.
+#[test]
+fn a_base_file_that_others_can_read_and_a_token_file_that_is_not_there_are_refused_at_the_start() {
+    let cloud = Cloud::start();
+    let open = of_role(&cloud, "base = \"file\"\nfile = \"keys\"");
+    write_with_mode(&open.path("keys"), open.read("keys").as_bytes(), 0o644);
+    let absent = folder(&cloud, "source = \"web_identity\"\nsts_endpoint = \"CLOUD\"\ntoken_file = \"pod.token\"");
+    for (folder, words) in
+        [(open, ["/keys: ", "chmod 600"]), (absent, ["/pod.token: ", "`credentials.token_file` names it"])]
+    {
+        for command in ["check", "serve"] {
+            let ended = run(&[command, "--config", &folder.config()]).expect(64);
+            assert!(words.iter().all(|word| ended.stderr.contains(word)), "{ended:?}");
+        }
+    }
+    assert!(cloud.stand_in().sts_requests().is_empty());
 }

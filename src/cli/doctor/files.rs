@@ -42,10 +42,12 @@ fn summary(file: &Path, config: &Config) -> String {
 fn secret(named: &NamedFile) -> Option<&Path> {
     match named {
         NamedFile::Credentials(file)
+        | NamedFile::BaseKeys(file)
         | NamedFile::IssuerKeys(KeySource::Secret(file), _)
         | NamedFile::CheckpointKey(file, _) => Some(file),
         NamedFile::Tls(tls) => Some(&tls.private_key),
         NamedFile::IssuerKeys(KeySource::Jwks(_) | KeySource::JwksUrl(_), _)
+        | NamedFile::PodToken(_)
         | NamedFile::ApiKeys(_)
         | NamedFile::Policy(_)
         | NamedFile::Candidate(_)
@@ -63,7 +65,7 @@ fn readable(path: &Path) -> Result<String, Mistake> {
 
 fn section(named: &NamedFile) -> Section {
     match named {
-        NamedFile::Credentials(_) => Section::Keys,
+        NamedFile::Credentials(_) | NamedFile::BaseKeys(_) | NamedFile::PodToken(_) => Section::Keys,
         NamedFile::IssuerKeys(..) => Section::Jwks,
         NamedFile::Audit(_) | NamedFile::CheckpointKey(..) => Section::Audit,
         NamedFile::ApiKeys(_) | NamedFile::Policy(_) | NamedFile::Candidate(_) | NamedFile::Tls(_) => Section::Config,

@@ -154,15 +154,21 @@ fn refuse_others(table: &Table<'_>, kind: Option<Kind>, base: Option<Kind>) {
 }
 
 fn file(table: &Table<'_>) -> Option<FileSettings> {
-    let path = key_file(table, "file");
-    table.need("file", "name the file that holds secret_id and secret_key");
-    let previous = or_default(table, "previous_file", key_file(table, "previous_file").map(Some), None);
+    let path = key_file(table, NamedFile::Credentials);
+    let previous = named(table, "previous_file", NamedFile::Credentials);
+    let previous = or_default(table, "previous_file", previous.map(Some), None);
     Some(FileSettings { path: path?, previous: previous? })
 }
 
-fn key_file(table: &Table<'_>, key: &str) -> Option<PathBuf> {
+fn key_file(table: &Table<'_>, read_as: fn(PathBuf) -> NamedFile) -> Option<PathBuf> {
+    table.need("file", "name the file that holds secret_id and secret_key");
+    named(table, "file", read_as)
+}
+
+/// The path at `key`, told to be one that is to be looked at.
+fn named(table: &Table<'_>, key: &str, read_as: fn(PathBuf) -> NamedFile) -> Option<PathBuf> {
     let path = table.path(key);
-    table.names(path.clone().map(NamedFile::Credentials));
+    table.names(path.clone().map(read_as));
     path
 }
 
@@ -181,7 +187,7 @@ fn assume_role(table: &Table<'_>, base: Option<Kind>) -> Option<AssumeRoleSettin
     table.need("role_arn", "the role, as in `qcs::cam::uin/100001:roleName/ci-gateway`");
     table.need("sts_region", "the region whose Security Token Service is asked, as in `ap-guangzhou`");
     let base = match base {
-        Some(Kind::File) => file(table).map(|file| BaseSettings::File(file.path)),
+        Some(Kind::File) => key_file(table, NamedFile::BaseKeys).map(BaseSettings::File),
         Some(Kind::CvmRole) => cvm_role(table).map(BaseSettings::CvmRole),
         // `base` has no other words.
         Some(_) => Some(BaseSettings::Environment),
@@ -206,7 +212,7 @@ fn assume_role(table: &Table<'_>, base: Option<Kind>) -> Option<AssumeRoleSettin
 fn web_identity(table: &Table<'_>) -> Option<WebIdentitySettings> {
     let region = or_default(table, "sts_region", table.parsed("sts_region").map(Some), None);
     let provider_id = or_default(table, "provider_id", table.text("provider_id").map(Some), None);
-    let token_file = or_default(table, "token_file", table.path("token_file").map(Some), None);
+    let token_file = or_default(table, "token_file", named(table, "token_file", NamedFile::PodToken).map(Some), None);
     let role_arn = or_default(table, "role_arn", table.parsed("role_arn").map(Some), None);
     let (role_session_name, duration, endpoint) =
         (session_name(table), duration(table), address(table, "sts_endpoint"));

@@ -113,8 +113,8 @@ fn missing(values: [(&str, bool); 4]) -> Mistake {
         .hint("TKE sets them in pods whose service account has a role; elsewhere write the keys of web_identity")
 }
 
-/// Read anew for each question: Kubernetes replaces it before it ends.
-fn token(path: &Path) -> Result<Zeroizing<String>, Mistake> {
+/// Read anew for each question: Kubernetes replaces it before it ends. Others may read it, as Kubernetes lets them.
+pub(super) fn token(path: &Path) -> Result<Zeroizing<String>, Mistake> {
     let mistake = |what: String| Mistake::new(path.display().to_string(), what);
     let text =
         read_text(path, LARGEST_TOKEN).map_err(|why| mistake(format!("the pod's token cannot be read: {why}")))?;
