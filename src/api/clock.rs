@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::signing::Window;
 use crate::telemetry::Metrics;
 use crate::upstream::{Clock, Exchange, Moved};
 
@@ -26,7 +27,7 @@ pub(super) fn learn(clock: &Clock, metrics: &Metrics, told: Timestamp, exchange:
             before,
             "signatures follow Cloud Infinite's clock, which differs from ours by so many seconds"
         );
-    } else {
+    } else if !is_harmless(to) {
         let hint = HINT;
         tracing::error!(
             seconds,
@@ -36,6 +37,10 @@ pub(super) fn learn(clock: &Clock, metrics: &Metrics, told: Timestamp, exchange:
             "Cloud Infinite's clock differs too far from ours: nothing is corrected"
         );
     }
+}
+
+fn is_harmless(difference: SignedDuration) -> bool {
+    difference.abs() <= SignedDuration::from_secs(Window::HARMLESS_SECONDS)
 }
 
 const HINT: &str = "set this machine's clock by NTP; [ci] max_clock_correction is how far signatures follow";
@@ -48,7 +53,33 @@ pub(super) fn state(clock: &Clock, most: Duration) -> Result<String, String> {
         Ok(String::new())
     } else if clock.correction(most) == difference {
         Ok(format!("signatures are corrected by {seconds} s"))
+    } else if is_harmless(difference) {
+        Ok(format!("Cloud Infinite's clock is {seconds} s from ours, which no signature suffers from"))
     } else {
         Err(format!("Cloud Infinite's clock is {seconds} s from ours, and nothing is corrected: {HINT}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn differing(seconds: i64) -> Clock {
+        let (clock, now) = (Clock::default(), Timestamp::UNIX_EPOCH);
+        clock.learn(now + SignedDuration::from_secs(seconds), Exchange { sent: now, received: now });
+        clock
+    }
+
+    #[test]
+    fn a_difference_that_no_signature_suffers_from_is_no_failure_where_nothing_is_corrected() {
+        for seconds in [0, 5, -5, 30, -30] {
+            assert!(state(&differing(seconds), Duration::ZERO).is_ok(), "{seconds}");
+        }
+        for seconds in [31, -31, 600] {
+            assert!(
+                state(&differing(seconds), Duration::ZERO).unwrap_err().contains("nothing is corrected"),
+                "{seconds}"
+            );
+        }
     }
 }

@@ -19,6 +19,9 @@ pub struct Window {
 }
 
 impl Window {
+    /// A difference of clocks that no signature suffers from: half of the time that a window begins before now. In seconds.
+    pub const HARMLESS_SECONDS: i64 = BACKDATED_SECONDS / 2;
+
     /// The window of a request signed at `now`: from a minute ago until `lifetime` from now.
     #[must_use]
     pub fn around(now: Timestamp, lifetime: Duration) -> Self {

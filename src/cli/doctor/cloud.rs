@@ -12,8 +12,6 @@ use crate::domain::{Bucket, Region, Service, Verb};
 use crate::signing::{Diagnosis, Window};
 use crate::upstream::{Clock, Exchange, SendError, Upstream, comes_of_clocks};
 
-/// A difference that nobody has to see to, in seconds: half of what a window begins before now.
-const SMALL_SKEW: i64 = 30;
 /// The account of Tencent's documentation; a list that is asked for a bucket of it is empty.
 const NO_BUCKET: &str = "doctor-1250000000";
 
@@ -149,10 +147,11 @@ impl Call<'_> {
         let seconds = difference.as_secs();
         let seen = format!("Cloud Infinite's clock is {seconds} s from ours");
         let hint = "set this machine's clock by NTP";
-        if difference.unsigned_abs() > self.config.ci.max_clock_correction && !difference.is_zero() {
+        let is_small = seconds.abs() <= Window::HARMLESS_SECONDS;
+        if difference.unsigned_abs() > self.config.ci.max_clock_correction && !is_small {
             let seen = format!("{seen}, which is more than max_clock_correction: signatures do not follow it");
             Finding::problem(Section::Clock, seen, hint)
-        } else if seconds.abs() > SMALL_SKEW {
+        } else if !is_small {
             Finding::warning(Section::Clock, format!("{seen}; signatures follow it, tokens and audit do not"), hint)
         } else {
             Finding::ok(
