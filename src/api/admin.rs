@@ -130,11 +130,12 @@ impl Admin {
         let reload = self.shared.failed_reload().map(|failed| failed.to_string());
         let drain = self.shared.is_draining().then(|| "the process is about to stop".to_owned());
         let policy = format!("{} statements, digest {}", snapshot.policy.statements(), snapshot.policy.digest());
+        let missing = snapshot.credentials.missing(now).map(|missing| missing.to_string());
         let checks = [
             ("policy", Ok(policy)),
             ("candidate", candidate),
             ("reload", failed(reload)),
-            ("keys", failed(snapshot.credentials.missing(now).map(|missing| missing.to_string()))),
+            ("keys", failed(missing.clone())),
             ("audit", failed(audit)),
             ("drain", failed(drain)),
             ("clock", clock::state(self.shared.clock(), snapshot.max_clock_correction)),
@@ -142,7 +143,9 @@ impl Admin {
         // A failed reload, candidate, clock or issuer does not make it unready: what is there serves.
         let checks = checks.map(|(name, result)| check(name, result));
         let accounts = snapshot.credentials.states(now, snapshot.signature_lifetime);
-        let accounts = accounts.iter().map(account);
+        // One of them may have been told as the reason to be unready.
+        let accounts =
+            accounts.iter().filter(|state| missing.is_none() || state.missing != missing).map(account);
         checks.into_iter().chain(accounts).chain(snapshot.authenticator.key_sets().iter().map(issuer)).collect()
     }
 

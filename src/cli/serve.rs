@@ -59,7 +59,10 @@ async fn serve(gateway: Gateway, signals: Signals) -> ExitCode {
         "serving"
     );
     if let Some(why) = gateway.shared().snapshot().credentials.missing(Timestamp::now()) {
-        tracing::error!(problem = %why, "not ready: there are no keys to sign with");
+        match why.pending {
+            true => tracing::info!(account = why.account, "not ready yet: the source was asked for keys"),
+            false => tracing::error!(problem = %why, "not ready: there are no keys to sign with"),
+        }
     }
     signals.until_the_end(&gateway).await;
     let ended = gateway.finished().await;

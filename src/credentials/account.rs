@@ -193,7 +193,7 @@ impl Keyring {
         let is_new = !held.current.as_ref().is_some_and(|before| Arc::ptr_eq(before, &current));
         if is_new || held.problem.is_some() {
             let (account, generation) = (self.name(), current.number());
-            tracing::info!(account, generation, key = %current, expires = ?current.expires(), "keys are in force");
+            tracing::info!(account, generation, key = %current, expires = current.expires().map(tracing::field::display), "keys are in force");
         }
         if self.ended.swap(false, Ordering::Relaxed) {
             tracing::info!(account = self.name(), "there are keys to sign with again");

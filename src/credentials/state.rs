@@ -76,6 +76,8 @@ pub struct Missing {
     pub why: Mistake,
     /// Since when.
     pub since: Timestamp,
+    /// Whether the source was asked and has not answered yet.
+    pub pending: bool,
 }
 
 impl AccountState {
@@ -114,7 +116,7 @@ impl Account {
                 (mistake("the source was asked for keys and has not answered yet"), self.keyring().opened())
             }
         };
-        Some(Missing { account: self.keyring().name().to_owned(), why, since })
+        Some(Missing { account: self.keyring().name().to_owned(), why, since, pending: !held.answered })
     }
 
     /// What is told of it at `now`; a signature of ours lives for `lifetime`.

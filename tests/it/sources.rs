@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ci_gateway::stand_in::{Faults, KeyServiceSettings, Strike};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::process::{Cloud, Folder, Served, run, until, write_with_mode};
@@ -190,6 +191,16 @@ fn keys_are_asked_for_at_tencents_own_hosts_or_on_this_machine_alone() {
         assert!(format!("{}{}", ended.stdout, ended.stderr).contains(hint), "{ended:?}");
     }
     assert!(cloud.stand_in().sts_requests().is_empty() && cloud.stand_in().metadata_requests().is_empty());
+}
+
+#[test]
+fn a_start_that_waits_for_the_first_keys_logs_no_error_and_tells_when_they_end() {
+    let cloud = lasting(3600);
+    let served = Served::from(&of_machine(&cloud));
+    ready(&served);
+    let log = served.ended_by(Signal::TERM).expect(0).stderr;
+    let in_force = log.lines().find(|line| line.contains("keys are in force")).unwrap();
+    assert!(!log.contains("ERROR") && !in_force.contains("Some(") && in_force.contains("expires"), "{log}");
 }
 
 // Invariant 7: what asks for the keys of a role is looked at as every other key file is.
