@@ -28,7 +28,7 @@ pub use secret_file::read_secret_file;
 pub use source::{
     Asked, AssumeRoleSettings, BaseSettings, CommandSettings, CvmRoleSettings, FileSettings, InvalidAddress,
     InvalidRole, Issued, MetadataUrl, RoleArn, RoleName, SessionName, Source, SourceSettings, StsUrl,
-    WebIdentitySettings, environment_keys, file_keys, look_at_pod_token,
+    WebIdentitySettings, environment_keys, file_keys, look_at_pod_token, look_at_program,
 };
 pub use stack::wipe_the_stack;
 pub use state::{AccountState, GenerationState, Missing};

@@ -144,8 +144,7 @@ impl Admin {
         let checks = checks.map(|(name, result)| check(name, result));
         let accounts = snapshot.credentials.states(now, snapshot.signature_lifetime);
         // One of them may have been told as the reason to be unready.
-        let accounts =
-            accounts.iter().filter(|state| missing.is_none() || state.missing != missing).map(account);
+        let accounts = accounts.iter().filter(|state| missing.is_none() || state.missing != missing).map(account);
         checks.into_iter().chain(accounts).chain(snapshot.authenticator.key_sets().iter().map(issuer)).collect()
     }
 

@@ -9,7 +9,7 @@ use super::policy_file::PolicyFile;
 use crate::audit::Signer;
 use crate::auth::ApiKeys;
 use crate::config::{Broken, Files, NamedFile};
-use crate::credentials::{file_keys, look_at_pod_token};
+use crate::credentials::{file_keys, look_at_pod_token, look_at_program};
 use crate::domain::{Mistake, Mistakes};
 use crate::server::Tls;
 
@@ -35,6 +35,7 @@ fn is_in_snapshot(file: &NamedFile) -> bool {
         | NamedFile::Credentials(_) => true,
         NamedFile::BaseKeys(_)
         | NamedFile::PodToken(_)
+        | NamedFile::Program(_)
         | NamedFile::Tls(_)
         | NamedFile::Audit(_)
         | NamedFile::CheckpointKey(..) => false,
@@ -49,6 +50,7 @@ pub(super) fn mistakes_of(file: &NamedFile) -> Vec<Mistake> {
         NamedFile::Policy(file) | NamedFile::Candidate(file) => listed(PolicyFile::read_noting(file, &mut Vec::new())),
         NamedFile::Credentials(file) | NamedFile::BaseKeys(file) => file_keys(file).err().into_iter().collect(),
         NamedFile::PodToken(file) => look_at_pod_token(file).err().into_iter().collect(),
+        NamedFile::Program(program) => look_at_program(program).err().into_iter().collect(),
         NamedFile::Tls(settings) => listed(Tls::load(settings)),
         NamedFile::Audit(file) => unwritable(file).into_iter().collect(),
         NamedFile::CheckpointKey(file, name) => Signer::load(file, name).err().into_iter().collect(),

@@ -27,6 +27,8 @@ pub enum NamedFile {
     BaseKeys(PathBuf),
     /// The token by which a pod asks for the keys of a role.
     PodToken(PathBuf),
+    /// A program that prints our keys.
+    Program(PathBuf),
     /// Certificate, private key and, where they are asked for, the authorities of clients and their revocations.
     Tls(TlsSettings),
     /// The audit's file, which need not exist.
@@ -51,7 +53,7 @@ impl NamedFile {
             }
             Self::IssuerKeys(KeySource::JwksUrl(fetched), _) => fetched.ca_file.as_deref().into_iter().collect(),
             // A log keeps its key until a restart; a token is read anew for each question, and replaced every hour.
-            Self::Audit(_) | Self::CheckpointKey(..) | Self::PodToken(_) => Vec::new(),
+            Self::Audit(_) | Self::CheckpointKey(..) | Self::PodToken(_) | Self::Program(_) => Vec::new(),
         }
     }
 }

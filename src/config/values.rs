@@ -120,7 +120,7 @@ impl Table<'_> {
         self.with(key, |text| one_of(text, words))
     }
 
-    /// A list of texts; one text alone is a list of one, and a variable separates them with commas.
+    /// A list of texts; one text alone is a list of one. A variable separates them with commas, or writes a JSON list.
     pub(super) fn list<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<Vec<T>> {
         let kind = self.value(key)?;
         let items: Vec<(String, Result<T, Wrong>)> = match kind {
@@ -129,7 +129,8 @@ impl Table<'_> {
                 parsed.enumerate().map(|(n, item)| (format!("{key}[{n}]"), item)).collect()
             }
             ValueKind::String(texts) if self.comes_from_environment(key) => {
-                texts.split(',').map(|text| (key.to_owned(), parse(text.trim()))).collect()
+                let texts = self.or_mistake(key, separated(texts))?;
+                texts.iter().map(|text| (key.to_owned(), parse(text))).collect()
             }
             _ => vec![(key.to_owned(), text_of(kind).and_then(parse))],
         };
@@ -146,6 +147,15 @@ impl Table<'_> {
     fn or_mistake<T>(&self, key: &str, result: Result<T, Wrong>) -> Option<T> {
         result.map_err(|wrong| self.mistake(key, &wrong.what, &wrong.hint)).ok()
     }
+}
+
+/// The texts of a variable's list.
+fn separated(list: &str) -> Result<Vec<String>, Wrong> {
+    if !list.trim_start().starts_with('[') {
+        return Ok(list.split(',').map(|text| text.trim().to_owned()).collect());
+    }
+    let hint = "write a JSON list, as in [\"one\", \"two\"], or the texts alone with commas between them";
+    serde_json::from_str(list).map_err(|_| Wrong::new("begins with `[` and is no JSON list of texts", hint))
 }
 
 fn duration_within(text: &str, bounds: &RangeInclusive<Duration>) -> Result<Duration, Wrong> {

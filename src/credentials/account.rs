@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::generation::{Generation, Tally};
 use super::held::Held;
-use super::source::{Issued, Source, SourceSettings, at_once, file_keys};
+use super::source::{Issued, Source, SourceSettings, at_once, environment_is_without_keys, file_keys};
 use super::{NoKeys, refresh};
 use crate::domain::Mistake;
 
@@ -84,6 +84,8 @@ impl Account {
         }
         let current = at_once(self.source.as_ref());
         let SourceSettings::File(file) = &self.settings else {
+            // What is there and cannot be used is no absence.
+            let current = if environment_is_without_keys() { current } else { Ok(current?) };
             return Ok(Some(AtHand { current, beside: None }));
         };
         let beside = file.previous.as_deref().map(file_keys).transpose()?;

@@ -147,12 +147,25 @@ pub fn file_keys(path: &Path) -> Result<Keys, Mistake> {
     at_once(&file::KeyFile(path.to_owned())).map(|issued| issued.keys)
 }
 
+/// Whether the environment holds no keys, which is no mistake in them.
+pub(super) fn environment_is_without_keys() -> bool {
+    environment::is_without_keys()
+}
+
 /// Looks whether the file at `path` holds a pod's token.
 ///
 /// # Errors
 /// A [`Mistake`] that names the file and never shows what stands in it.
 pub fn look_at_pod_token(path: &Path) -> Result<(), Mistake> {
     web_identity::token(path).map(drop)
+}
+
+/// Looks whether `program` could be started, without starting it: a path, or a name that `PATH` finds.
+///
+/// # Errors
+/// A [`Mistake`] that names the program and says what is wrong with it.
+pub fn look_at_program(program: &Path) -> Result<(), Mistake> {
+    command::look(program)
 }
 
 /// A key file; see [`file`] for what may stand in it.

@@ -234,3 +234,34 @@ fn a_command_that_reads_keys_leaves_no_core_dump() {
         });
     }
 }
+
+#[test]
+fn keys_in_the_environment_that_cannot_be_used_are_a_mistake_and_their_absence_is_none() {
+    let folder = Folder::without_cloud();
+    folder.take_keys_from_environment();
+    check(&folder).expect(0);
+    for (id, key, status) in [("marker id", "key", 64), ("id", "", 0), ("", "key", 0), ("id", "key", 0)] {
+        let mut command = program(&["check", "--config", &folder.config()]);
+        command.env("TENCENTCLOUD_SECRET_ID", id).env("TENCENTCLOUD_SECRET_KEY", key);
+        let ended = Process::start(command).ended().expect(status);
+        assert!(
+            !ended.stderr.contains("marker") && (status == 0 || ended.stderr.contains("TENCENTCLOUD_SECRET_ID")),
+            "{ended:?}"
+        );
+    }
+}
+
+#[test]
+fn a_command_that_cannot_be_started_is_told() {
+    let folder = Folder::without_cloud();
+    folder.change(
+        "gateway.toml",
+        "source = \"file\"\nfile = \"keys\"\n",
+        "source = \"command\"\ncommand = [\"./keys\"]\n",
+    );
+    let told = problems(&folder);
+    assert!(told.len() == 1 && told[0]["what"].as_str().unwrap().contains("cannot be started"), "{told:?}");
+    std::fs::remove_file(folder.path("keys")).unwrap();
+    write_with_mode(&folder.path("keys"), b"#!/bin/sh\n", 0o700);
+    check(&folder).expect(0);
+}

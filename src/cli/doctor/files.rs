@@ -48,6 +48,7 @@ fn secret(named: &NamedFile) -> Option<&Path> {
         NamedFile::Tls(tls) => Some(&tls.private_key),
         NamedFile::IssuerKeys(KeySource::Jwks(_) | KeySource::JwksUrl(_), _)
         | NamedFile::PodToken(_)
+        | NamedFile::Program(_)
         | NamedFile::ApiKeys(_)
         | NamedFile::Policy(_)
         | NamedFile::Candidate(_)
@@ -65,7 +66,9 @@ fn readable(path: &Path) -> Result<String, Mistake> {
 
 fn section(named: &NamedFile) -> Section {
     match named {
-        NamedFile::Credentials(_) | NamedFile::BaseKeys(_) | NamedFile::PodToken(_) => Section::Keys,
+        NamedFile::Credentials(_) | NamedFile::BaseKeys(_) | NamedFile::PodToken(_) | NamedFile::Program(_) => {
+            Section::Keys
+        }
         NamedFile::IssuerKeys(..) => Section::Jwks,
         NamedFile::Audit(_) | NamedFile::CheckpointKey(..) => Section::Audit,
         NamedFile::ApiKeys(_) | NamedFile::Policy(_) | NamedFile::Candidate(_) | NamedFile::Tls(_) => Section::Config,

@@ -248,7 +248,12 @@ fn command(table: &Table<'_>) -> Option<CommandSettings> {
     let time = or_default(table, "command_timeout", timeout, COMMAND_TIMEOUT);
     let mut words = words?.into_iter();
     match words.next().filter(|program| !program.is_empty()) {
-        Some(program) => Some(CommandSettings { program: program.into(), arguments: words.collect(), time: time? }),
+        Some(program) => {
+            // A bare name is looked for in PATH.
+            let program = if program.contains('/') { table.folder().join(program) } else { program.into() };
+            table.names(Some(NamedFile::Program(program.clone())));
+            Some(CommandSettings { program, arguments: words.collect(), time: time? })
+        }
         None => {
             table.mistake("command", "names no program", "write the program first, then its arguments");
             None

@@ -98,6 +98,28 @@ fn every_kind_of_value_can_come_from_the_environment() {
 }
 
 #[test]
+fn a_variable_may_write_a_list_as_json() {
+    let source = ("CI_GATEWAY__CREDENTIALS__SOURCE", "command");
+    for (written, program, arguments) in [
+        (r#"["/bin/x", "a,b"]"#, "/bin/x", vec!["a,b"]),
+        ("/bin/x, a", "/bin/x", vec!["a"]),
+        ("bin/x", "/etc/gw/bin/x", vec![]),
+        ("x", "x", vec![]),
+    ] {
+        let config = env_of(&[source, ("CI_GATEWAY__CREDENTIALS__COMMAND", written)]);
+        let SourceSettings::Command(command) = &default(&config).source else { panic!("{written}") };
+        assert_eq!(
+            (command.program.as_path(), &command.arguments),
+            (Path::new(program), &arguments.iter().map(|word| (*word).to_owned()).collect())
+        );
+    }
+    for written in [r#"["/bin/x", 1]"#, "[/bin/x, a]", r#"["/bin/x""#] {
+        let refused = parse_with(LEAST, &[source, ("CI_GATEWAY__CREDENTIALS__COMMAND", written)]).unwrap_err();
+        assert!(refused.into_vec().iter().any(|mistake| mistake.to_string().contains("no JSON list")), "{written}");
+    }
+}
+
+#[test]
 fn a_variable_changes_one_key_of_an_entry_and_can_add_an_entry() {
     let config = env_of(&[
         ("CI_GATEWAY__AUTH__JWT__0__AUDIENCE", "b,c"),

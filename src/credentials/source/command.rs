@@ -3,9 +3,11 @@
 //! It prints one object with `SecretId` (or `TmpSecretId`, `secretId`), `SecretKey` (alike), perhaps `Token`, and perhaps
 //! when they end: `ExpiredTime` in Unix seconds, as Tencent's services say it, or `Expiration` in RFC 3339.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use jiff::Timestamp;
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, copy, sink};
@@ -13,6 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::environment::folders_of_programs;
 use super::{Asked, CommandSettings, Issued, Source};
 use crate::credentials::Keys;
 use crate::domain::{Mistake, is_printable};
@@ -76,6 +79,28 @@ impl Program {
     fn mistake(&self, what: impl Into<Box<str>>) -> Mistake {
         Mistake::new(format!("command `{}`", self.0.program.display()), what)
     }
+}
+
+/// Whether it could be started; nothing is.
+///
+/// # Errors
+/// A [`Mistake`] that says what is wrong with the program.
+pub(super) fn look(program: &Path) -> Result<(), Mistake> {
+    let mistake = |what: &str| Mistake::new(format!("command `{}`", program.display()), what);
+    if program.components().count() == 1 && !program.has_root() {
+        let is_found = folders_of_programs().iter().any(|folder| may_run(&folder.join(program)).is_ok());
+        let hint = "write its path in full, or see that the gateway's PATH names its folder";
+        return if is_found { Ok(()) } else { Err(mistake("is in no folder of PATH").hint(hint)) };
+    }
+    let hint = "name a program that the gateway's user may run; relative paths begin at the configuration's folder";
+    may_run(program).map_err(|why| mistake(&format!("cannot be started: {why}")).hint(hint))
+}
+
+fn may_run(program: &Path) -> std::io::Result<()> {
+    if !std::fs::metadata(program)?.is_file() {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    Ok(accessat(CWD, program, Access::EXEC_OK, AtFlags::EACCESS)?)
 }
 
 /// The program with all that it has started: they end together, unless it has ended by itself.
@@ -251,5 +276,25 @@ mod tests {
             let _ = read(&text);
             let _ = read(format!(r#"{{"SecretId": "{id}", "SecretKey": "k", "ExpiredTime": {}}}"#, text.len()).as_bytes());
         }
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_started_is_found_without_a_start() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("keys.sh");
+        std::fs::write(&program, "#!/bin/sh\nexit 1\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o600)).unwrap();
+        for (program, words) in [
+            (program.as_path(), "ermission denied"),
+            (folder.path(), "it is no file"),
+            (&folder.path().join("none"), "No such file"),
+            (Path::new("no-such-program-of-ours"), "in no folder of PATH"),
+        ] {
+            let why = look(program).unwrap_err();
+            assert!(why.what().contains(words) && why.hint_text().is_some(), "{why}");
+        }
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(look(&program).is_ok() && look(Path::new("sh")).is_ok());
     }
 }

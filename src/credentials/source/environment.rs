@@ -1,6 +1,7 @@
 //! Keys from the variables that every Tencent Cloud tool reads.
 
 use std::env::VarError;
+use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
@@ -33,6 +34,16 @@ fn keys() -> Result<Keys, Mistake> {
     Keys::new(&secret_id, &secret_key, token.as_ref().map(|token| token.as_str())).map_err(|why| {
         Mistake::new("environment", format!("the keys of {SECRET_ID} and {SECRET_KEY}: {why}")).hint(why.hint())
     })
+}
+
+/// Whether one of the two variables that make keys is not set, or to nothing: keys are elsewhere then, and not wrong.
+pub(super) fn is_without_keys() -> bool {
+    [SECRET_ID, SECRET_KEY].into_iter().any(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()))
+}
+
+/// Where a program is looked for that is named without its folder.
+pub(super) fn folders_of_programs() -> Vec<PathBuf> {
+    std::env::var_os("PATH").map(|folders| std::env::split_paths(&folders).collect()).unwrap_or_default()
 }
 
 fn required(name: &str) -> Result<Zeroizing<String>, Mistake> {
