@@ -196,7 +196,7 @@ fn for_people(calls: &[OpenCall], all_read: bool, paper: Paper) -> String {
         return "nothing to reconcile in what could be read; see below for what could not\n".to_owned();
     }
     if calls.is_empty() {
-        return "nothing to reconcile: every create and delete has an outcome that is known\n".to_owned();
+        return "nothing to reconcile: every create and delete that is older than server.request_timeout has an outcome that is known\n".to_owned();
     }
     let titles = ["time", "request", "caller", "action", "bucket", "region", "now", "verdict"];
     let titles = titles.map(|title| (Ink::Dim, title.to_owned())).to_vec();
