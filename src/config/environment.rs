@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use ::config::{Environment, Map};
+use zeroize::Zeroizing;
 
 use super::origins::in_words;
 use crate::domain::Mistake;
@@ -14,11 +15,14 @@ const SEPARATOR: &str = "__";
 /// Entries of a list of tables that can be named; what is named is made, with all before it.
 const MOST_ENTRIES: usize = 64;
 
-/// The process's variables.
+/// The process's variables that can be ours; the others, among which our keys may be, are wiped.
 ///
 /// What is not UTF-8 is kept with replacement characters: [`read`] names it if it is ours.
 pub(super) fn of_process() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+    std::env::vars_os().filter_map(|(name, value)| {
+        let (name, value) = (name.to_string_lossy().into_owned(), Zeroizing::new(value.into_encoded_bytes()));
+        name.to_ascii_uppercase().starts_with(PREFIX).then(|| (name, String::from_utf8_lossy(&value).into_owned()))
+    })
 }
 
 /// Whether the user wants no colour (<https://no-color.org>).

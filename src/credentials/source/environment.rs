@@ -38,7 +38,8 @@ fn keys() -> Result<Keys, Mistake> {
 
 /// Whether one of the two variables that make keys is not set, or to nothing: keys are elsewhere then, and not wrong.
 pub(super) fn is_without_keys() -> bool {
-    [SECRET_ID, SECRET_KEY].into_iter().any(|name| std::env::var_os(name).is_none_or(|value| value.is_empty()))
+    let is_missing = |name| variable(name).is_ok_and(|value| value.is_none_or(|value| value.is_empty()));
+    [SECRET_ID, SECRET_KEY].into_iter().any(is_missing)
 }
 
 /// Where a program is looked for that is named without its folder.
