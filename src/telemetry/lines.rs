@@ -10,6 +10,8 @@ use std::time::Duration;
 const MOST_WAITING: usize = 4 * 1024 * 1024;
 /// How long the end of the process waits for the reader.
 const LAST_LINES: Duration = Duration::from_secs(2);
+/// How long the first line after a rest waits for others: a write for each would take the processor from the requests.
+const GATHERING: Duration = Duration::from_millis(1);
 /// Before another attempt at an output that somebody has made non-blocking.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -95,7 +97,9 @@ impl Lines {
         if state.waiting.is_empty() {
             state.busy = false;
             self.written.notify_all();
-            state = self.filled.wait_while(state, |state| !state.busy).unwrap_or_else(PoisonError::into_inner);
+            drop(self.filled.wait_while(state, |state| !state.busy).unwrap_or_else(PoisonError::into_inner));
+            std::thread::sleep(GATHERING);
+            state = self.state();
         }
         std::mem::swap(&mut state.waiting, lines);
         state.dropped
